@@ -1,0 +1,58 @@
+// Reads an image directory and trusts nothing: lengths, ids, counts and digests are checked before use. Everything that
+// is wrong is an Error with Failure::kDamagedImage that names the file and what is wrong with it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "image/container.pb.h"
+
+namespace cairn::image {
+
+constexpr size_t kMostRecordBytes = size_t{64} << 20;
+
+struct RawRecord {
+  RecordId id;
+  std::string kind;
+  RecordId owner;
+  std::string body;
+};
+
+struct Frame {
+  uint64_t offset = 0;
+  uint32_t length = 0;
+  uint64_t digest = 0;
+};
+
+class Reader {
+ public:
+  // Opens and verifies head, records, page index and trailer (not the page bytes). An image of another format version,
+  // or one that needs a feature we don't know, is refused by name.
+  static Reader open(const std::string& path);
+  Reader(Reader&&) noexcept;
+  ~Reader();
+
+  const Head& head() const;
+  // In the order of the file; ids are unique and not 0, kinds are not empty, owners exist.
+  const std::vector<RawRecord>& records() const;
+  const std::vector<Frame>& frames() const;  // ascending offsets, without overlap, inside the page file
+  uint64_t page_bytes() const;
+  uint64_t bytes() const;  // of all files
+
+  // Reads one frame (into `buffer`, frame.length bytes) and verifies it. Thread-safe.
+  void read_frame(const Frame& frame, std::byte* buffer) const;
+  // Bytes at an offset of the page file, verified through the frames that hold them. For small amounts.
+  std::string read_pages(uint64_t offset, size_t size) const;
+
+ private:
+  struct State;
+  explicit Reader(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// True when the message or one inside it has fields or enum values that this program doesn't know.
+bool has_unknown_fields(const google::protobuf::Message& message);
+
+}  // namespace cairn::image

@@ -1,0 +1,108 @@
+// A task (thread) that is held in a ptrace stop. Holding a Task proves the stop: its registers and memory are safe to
+// touch. All calls on one Task come from the thread that seized it (ptrace(2)).
+#pragma once
+
+#include <sys/user.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+#include "kernel/calls.h"
+
+namespace cairn::tracee {
+
+using Clock = std::chrono::steady_clock;
+using Deadline = Clock::time_point;
+
+// What PTRACE_GETREGSET and PTRACE_GETSIGMASK show: NT_PRSTATUS, NT_X86_XSTATE (whole, with header), the blocked mask.
+struct CpuState {
+  user_regs_struct registers{};
+  std::vector<std::byte> xstate;
+  uint64_t signal_mask = 0;
+};
+
+// struct ptrace_rseq_configuration (Linux 5.13).
+struct RseqConfiguration {
+  uint64_t pointer = 0;
+  uint32_t size = 0, signature = 0, flags = 0, pad = 0;
+};
+
+enum class StopKind {
+  kEvent,  // PTRACE_EVENT_STOP with SIGTRAP: was running, or asleep in a call
+  kGroup,  // was stopped by job control (SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU) and goes back to that
+};
+
+class Task {
+ public:
+  Task(Task&&) noexcept;
+  Task& operator=(Task&&) noexcept;
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+  // Puts everything back and detaches, ignoring errors.
+  ~Task();
+
+  // PTRACE_SEIZE and PTRACE_INTERRUPT; the stop is waited for by wait_until_stopped(), so that many tasks can be on
+  // their way at once. Empty when the task is gone. Errors say why it can't be held: traced by another (names it),
+  // no permission, a kernel thread.
+  static std::optional<Task> seize(HostPid process, HostPid thread, unsigned ptrace_options);
+  // A task that the kernel attached to us at its birth (CLONE_PTRACE, or PTRACE_O_TRACECLONE and its kin).
+  static Task adopt(HostPid process, HostPid thread);
+
+  enum class Arrival { kStopped, kGone, kTimeout };
+  // Waits for the first stop by this id alone. Signals that arrive as stops of their own are kept and sent again at
+  // release (a signal-delivery-stop is not our stop: it goes on with the signal kept).
+  Arrival wait_until_stopped(Deadline deadline);
+  bool stopped() const { return stopped_; }
+
+  HostPid process() const { return process_; }
+  HostPid thread() const { return thread_; }
+  StopKind stop_kind() const { return stop_kind_; }
+  int group_stop_signal() const { return group_stop_signal_; }  // for kGroup
+
+  // Registers as they were at the stop, before anything of ours ran. Read once and kept; release() puts them back.
+  const CpuState& state();
+  // What release() shall put in place instead (a restored task).
+  void set_state(CpuState state);
+  std::optional<RseqConfiguration> rseq() const;
+  // Pending signals without taking them (PTRACE_PEEKSIGINFO); `shared` = those of the whole process.
+  std::vector<siginfo_t> pending_signals(bool shared) const;
+  void set_signal_mask(uint64_t mask);
+  void set_options(unsigned ptrace_options);
+
+  // Memory, by process_vm_readv/writev, falling back to /proc/PID/mem where protection forbids.
+  void read_memory(RemoteAddress from, void* to, size_t size) const;
+  void write_memory(RemoteAddress to, const void* from, size_t size) const;
+
+  // Puts registers, extended state and mask back (or set_state()'s in place), sends kept signals again, detaches. A
+  // task that was group-stopped is stopped again. A task that died meanwhile is no error: returns false.
+  bool release();
+  // Kills the whole process (SIGKILL) and reaps this task if it is ours; used when a checkpoint ends with kill and when
+  // a restore fails.
+  void kill_and_reap();
+  // Forgets the task without touching it: it is dead, or somebody else cares for it.
+  void forget();
+
+ private:
+  friend class Batch;
+  Task(HostPid process, HostPid thread) : process_(process), thread_(thread) {}
+
+  HostPid process_, thread_;
+  bool attached_ = false;
+  bool stopped_ = false;
+  bool disturbed_ = false;  // registers or mask differ from state_
+  StopKind stop_kind_ = StopKind::kEvent;
+  int group_stop_signal_ = 0;
+  std::optional<CpuState> state_;
+  std::vector<siginfo_t> kept_signals_;
+};
+
+// Where a new task with these registers must go on so that an interrupted system call continues as if nothing had
+// happened (kernel_facts: restart values). `same_task` is false for a restored task, whose restart block is gone.
+// `wait_channel` is /proc/TID/wchan, read before the interrupt, or empty.
+void prepare_restart(user_regs_struct& registers, bool same_task, const std::string& wait_channel);
+
+}  // namespace cairn::tracee
