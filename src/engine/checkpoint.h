@@ -1,0 +1,60 @@
+// From a running tree to an image. The steps are separate calls so that hooks, a container engine or a coordinator of
+// several hosts can put a barrier between any two; checkpoint() runs them all.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "graph/obstacle.h"
+#include "image/writer.h"
+
+namespace cairn::engine {
+
+enum class Then { kResume, kKill, kStop };
+
+struct CheckpointOptions {
+  HostPid root;
+  std::string output;  // empty: ./COMM-PID.cairn
+  image::Existing existing = image::Existing::kRefuse;
+  Then then = Then::kResume;
+  std::chrono::milliseconds timeout{10'000};  // for holding the tree, and for obstacles that may go away by themselves
+};
+
+struct CheckpointResult {
+  std::string image;
+  size_t processes = 0, threads = 0;
+  uint64_t bytes = 0;                // of the image
+  std::chrono::nanoseconds pause{};  // from the first task that stopped to the release of the last
+  std::chrono::nanoseconds total{};
+};
+
+class Checkpoint {
+ public:
+  explicit Checkpoint(CheckpointOptions options);
+  Checkpoint(const Checkpoint&) = delete;
+  ~Checkpoint();  // abort(), unless it was committed
+
+  void hold();      // every task is in a stop; nothing has been read before
+  void describe();  // all records, all obstacles; nothing has been written. Throws graph::Refused
+  void capture();   // bulk bytes are in the partial image; the target is not needed after this
+  void prepare();   // records are written too
+  void commit();    // the image exists
+  void release();   // as options.then says; kill and stop only after the commit
+  void abort();     // everything is put back, no image is left
+
+  CheckpointResult result() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+CheckpointResult checkpoint(const CheckpointOptions& options);
+
+// Every obstacle of the tree below `root`, now; empty when it can be checkpointed. Changes nothing.
+std::vector<graph::Obstacle> check(HostPid root, std::chrono::milliseconds timeout);
+
+}  // namespace cairn::engine

@@ -1,0 +1,64 @@
+// From an image to a running tree. As with Checkpoint, the steps are separate calls; restore() runs them all.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "graph/obstacle.h"
+
+namespace cairn::engine {
+
+// Whose child the root becomes.
+enum class Parent { kCairn, kNobody, kCaller };  // foreground, --detach, --sibling
+
+struct RestoreOptions {
+  std::string image;
+  Parent parent = Parent::kCairn;
+};
+
+struct RestoreResult {
+  HostPid root;
+  size_t processes = 0, threads = 0;
+  std::chrono::nanoseconds total{};
+};
+
+class Restore {
+ public:
+  explicit Restore(RestoreOptions options);
+  Restore(const Restore&) = delete;
+  ~Restore();  // unless it was released, every process that was made is killed
+
+  void open();     // the image is verified, every precondition checked (throws graph::Unmet), the plan made
+  void build();    // all processes and objects exist, sealed; everything that can fail has happened
+  void hold();     // a barrier: nothing more to do but the release
+  void release();  // the tree runs
+
+  // For --dry-run, after open(): preconditions with their state (open() does not throw Unmet when `dry` was asked), and
+  // the plan, a line a step, each with the edges that put it there.
+  std::vector<graph::Precondition> preconditions() const;
+  std::vector<std::string> plan() const;
+
+  RestoreResult result() const;
+
+ private:
+  friend struct DryRun;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+RestoreResult restore(const RestoreOptions& options);
+
+struct DryRun {
+  std::vector<graph::Precondition> preconditions;
+  std::vector<std::string> plan;
+};
+DryRun dry_run(const RestoreOptions& options);
+
+// Waits for the restored root (our child) to end, forwarding SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 and
+// SIGCONT to it. Returns its wait status. Job control: when it stops, we stop too; when we are continued, so is it.
+int wait_for_job(HostPid root);
+
+}  // namespace cairn::engine
