@@ -31,6 +31,8 @@ OwnedFd open_at(int directory, const std::string& path, int flags, mode_t mode =
 std::optional<OwnedFd> try_open_at(int directory, const std::string& path, int flags, mode_t mode = 0);
 // Reads to the end. At most `limit` bytes: more is an Error.
 std::string read_all(int fd, size_t limit = size_t{1} << 30);
+// Empty for ESRCH: the process whose /proc file this is has gone.
+std::optional<std::string> try_read_all(int fd, size_t limit = size_t{1} << 30);
 std::string read_file(const std::string& path);
 std::string read_link_at(int directory, const std::string& path);
 std::optional<std::string> try_read_link_at(int directory, const std::string& path);
@@ -49,7 +51,7 @@ void unlink_at(int directory, const std::string& path, int flags = 0);
 int fcntl(int fd, int command, long argument = 0);
 OwnedFd duplicate(int fd);
 off_t seek(int fd, off_t offset, int whence);
-std::vector<std::string> list_directory(int directory);  // names, without . and ..
+std::vector<std::string> list_directory(int directory);  // rewinds first; names, without . and ..
 OwnedFd memfd(const std::string& name, unsigned flags, off_t size);
 
 // Processes.
@@ -77,7 +79,9 @@ std::optional<WaitResult> wait_for(HostPid pid, int options);
 // Polls; returns the number of ready entries, 0 at the deadline.
 int poll(std::span<pollfd> entries, std::optional<std::chrono::milliseconds> timeout);
 
-// Passing descriptors over a unix socket (SCM_RIGHTS), at most 253 at a time.
+// Passing descriptors over a unix socket (SCM_RIGHTS), at most 253 at a time. An empty payload travels as one zero
+// byte, since a stream would drop descriptors that no byte carries. At most 64 KiB of payload are received; no
+// descriptors and an empty payload mean that the other end has closed.
 void send_descriptors(int socket, std::span<const int> fds, std::span<const std::byte> payload = {});
 std::vector<OwnedFd> receive_descriptors(int socket, std::string* payload = nullptr);
 

@@ -25,7 +25,9 @@ struct MapsEntry {
   uint64_t offset = 0;
   uint32_t device_major = 0, device_minor = 0;
   uint64_t inode = 0;
-  std::string name;      // path, [heap], [stack], [anon:NAME], [vdso] ... octal escapes (\012, \134) undone
+  // Path, [heap], [stack], [anon:NAME], [vdso] ...; \012 is a newline again, the only thing that the kernel escapes
+  // here. A path that itself holds "\012" or ends in " (deleted)" can't be told apart: /proc/PID/map_files knows.
+  std::string name;
   bool deleted = false;  // " (deleted)" was cut from `name`
   uint64_t size() const { return end - start; }
 };
@@ -54,7 +56,9 @@ struct Stat {
 };
 Stat parse_stat(std::string_view text);
 
-// "Key:\tvalue" files: /proc/PID/status, /proc/PID/fdinfo/N, /proc/PID/timens_offsets are of this family.
+// "Key:\tvalue" files: /proc/PID/status, /proc/PID/fdinfo/N, /proc/PID/timens_offsets are of this family. A line
+// without a colon (timens_offsets) has its first word as key. Values lose the blanks around them; a number may have a
+// unit ("kB") behind it. Where a key comes more than once, the first counts.
 class KeyValues {
  public:
   static KeyValues parse(std::string_view text);
@@ -63,12 +67,16 @@ class KeyValues {
   uint64_t number(std::string_view key) const;   // decimal
   uint64_t hex(std::string_view key) const;      // with or without 0x
   uint64_t octal(std::string_view key) const;
-  std::vector<int64_t> numbers(std::string_view key) const;  // white space between them
-  // Every line, also those that repeat a key (tfd:, inotify wd:) or have none.
+  std::vector<int64_t> numbers(
+      std::string_view key) const;  // between them blanks, commas, brackets: "(3, 5)" of timerfd
+  // Every line that isn't empty, also those that repeat a key (tfd:, inotify wd:) or have none.
   const std::vector<std::string>& lines() const { return lines_; }
   const std::vector<std::pair<std::string, std::string>>& entries() const { return entries_; }
 
  private:
+  const std::string* find(std::string_view key) const;
+  const std::string& value(std::string_view key) const;
+
   std::vector<std::string> lines_;
   std::vector<std::pair<std::string, std::string>> entries_;
 };
@@ -97,14 +105,16 @@ std::vector<PosixTimer> parse_posix_timers(std::string_view text);
 struct MountEntry {
   int id = 0, parent = 0;
   uint32_t device_major = 0, device_minor = 0;
-  std::string root, mount_point, options, file_system, source, super_options;
-  std::vector<std::string> tags;  // shared:N, master:N ...
+  std::string root, mount_point, file_system, source;  // octal escapes undone
+  std::string options, super_options;                  // as printed: undoing escapes would make commas ambiguous
+  std::vector<std::string> tags;                       // shared:N, master:N ...
 };
 std::vector<MountEntry> parse_mountinfo(std::string_view text);
 
 // "Soft Hard Units" table of /proc/PID/limits is not needed (prlimit); /proc/locks is:
 struct FileLock {
   std::string type;      // POSIX, FLOCK, OFDLCK, LEASE ...
+  std::string status;    // ADVISORY, MANDATORY; of a lease ACTIVE, BREAKING, BREAKER
   bool blocked = false;  // "->": waits for the one above it
   bool mandatory = false;
   std::string mode;  // READ, WRITE ...

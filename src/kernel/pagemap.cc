@@ -1,0 +1,3 @@
+#include "kernel/pagemap.h"
+
+namespace cairn::kernel {}

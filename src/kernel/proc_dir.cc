@@ -1,0 +1,64 @@
+// ProcDir of procfs.h. A directory of /proc that is held open belongs to one task for ever: when that is gone, look-ups
+// give ENOENT and reads ESRCH, and a new task with the same id has a directory of its own.
+#include <algorithm>
+#include <charconv>
+
+#include "kernel/calls.h"
+#include "kernel/described_object.h"
+#include "kernel/procfs.h"
+
+namespace cairn::kernel {
+namespace {
+
+constexpr int kDirectory = O_RDONLY | O_DIRECTORY;
+
+std::optional<int> as_number(const std::string& name) {
+  int number = 0;
+  auto [end, status] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (status != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+std::optional<ProcDir> ProcDir::open(HostPid pid) {
+  auto fd = try_open_at(AT_FDCWD, fmt::format("/proc/{}", pid.value), kDirectory);
+  if (!fd) return std::nullopt;
+  return ProcDir(pid, std::move(*fd));
+}
+
+std::optional<ProcDir> ProcDir::open(HostPid process, HostPid thread) {
+  auto fd = try_open_at(AT_FDCWD, fmt::format("/proc/{}/task/{}", process.value, thread.value), kDirectory);
+  if (!fd) return std::nullopt;
+  return ProcDir(thread, std::move(*fd));
+}
+
+std::string ProcDir::read(const std::string& name) const { return read_all(open_at(fd(), name, O_RDONLY).get()); }
+
+std::optional<std::string> ProcDir::try_read(const std::string& name) const {
+  auto file = try_open_at(fd(), name, O_RDONLY);
+  if (!file) return std::nullopt;
+  return try_read_all(file->get());
+}
+
+std::string ProcDir::read_link(const std::string& name) const { return read_link_at(fd(), name); }
+
+std::optional<std::string> ProcDir::try_read_link(const std::string& name) const {
+  return try_read_link_at(fd(), name);
+}
+
+OwnedFd ProcDir::open_file(const std::string& name, int flags) const { return open_at(fd(), name, flags); }
+
+std::vector<std::string> ProcDir::list(const std::string& name) const {
+  return list_directory(open_at(fd(), name, kDirectory).get());
+}
+
+std::vector<int> ProcDir::list_numbers(const std::string& name) const {
+  std::vector<int> numbers;
+  for (const std::string& entry : list(name))
+    if (auto number = as_number(entry)) numbers.push_back(*number);
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+}  // namespace cairn::kernel
