@@ -10,9 +10,13 @@ constexpr std::string_view kDeleted = " (deleted)";
 // A path has its newlines as \012 and nothing else escaped, not even the backslash; so only that is undone. A file
 // whose name holds the four characters \012 is taken for one with a newline: /proc/PID/map_files tells the truth.
 std::string without_escaped_newlines(std::string_view text) {
-  std::string name(text);
-  for (size_t at = 0; (at = name.find("\\012", at)) != std::string::npos; ++at) name.replace(at, 4, "\n");
-  return name;
+  constexpr std::string_view kEscape = "\\012";
+  std::string name;
+  for (size_t found; (found = text.find(kEscape)) != std::string_view::npos;) {
+    name.append(text.substr(0, found)).push_back('\n');
+    text.remove_prefix(found + kEscape.size());
+  }
+  return name.append(text);
 }
 
 bool permission(TextCursor& cursor, char letter) {
