@@ -8,22 +8,16 @@
 
 #include "base/ids.h"
 #include "image/container.pb.h"
+#include "image/format.h"
+#include "image/frame.h"
 
 namespace cairn::image {
-
-constexpr size_t kMostRecordBytes = size_t{64} << 20;
 
 struct RawRecord {
   RecordId id;
   std::string kind;
   RecordId owner;
   std::string body;
-};
-
-struct Frame {
-  uint64_t offset = 0;
-  uint32_t length = 0;
-  uint64_t digest = 0;
 };
 
 class Reader {

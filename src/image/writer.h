@@ -3,19 +3,19 @@
 
 #include <google/protobuf/message.h>
 
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/owned_fd.h"
 #include "image/container.pb.h"
+#include "image/format.h"
+#include "image/frame.h"
 
 namespace cairn::image {
-
-constexpr uint32_t kFormatVersion = 1;
-constexpr size_t kPageSize = 4096;
-constexpr size_t kFrameSize = size_t{1} << 20;  // most bytes of one frame of pages
 
 enum class Existing { kRefuse, kReplace };
 
@@ -23,34 +23,41 @@ enum class Existing { kRefuse, kReplace };
 class PageWriter {
  public:
   explicit PageWriter(OwnedFd file) : file_(std::move(file)) {}
-  // Appends whole pages (at most kFrameSize bytes) as one frame and returns its offset in the page file.
+  // Appends whole pages (at most kFrameSize bytes) as one frame and returns its offset in the page file. After a
+  // failure the image can't be committed.
   uint64_t append(std::span<const std::byte> pages);
   uint64_t bytes() const;
-  PageIndex index() const;  // sorted by offset
+  PageIndex index() const;  // sorted by offset; no append may be running
   int fd() const { return file_.get(); }
 
  private:
+  uint64_t reserve(size_t size);
+
   OwnedFd file_;
   mutable std::mutex mutex_;
   uint64_t end_ = 0;
-  PageIndex index_;
+  std::vector<Frame> frames_;  // in the order in which they were finished
 };
 
 class Writer {
  public:
-  // Makes PATH.partial (0700). With kRefuse an existing PATH is an Error (Failure::kRefused) at once. A left-over
-  // .partial of a dead cairn is removed; that of a living one (it holds a lock) is an Error.
+  // Makes PATH.partial (0700). With kRefuse an existing PATH is an Error (Failure::kRefused) at once; with kReplace it
+  // must be an image. A left-over .partial of a dead cairn is removed; that of a living one (it holds a lock) is an
+  // Error. The lock belongs to the open directory: a fork of ours that keeps the descriptor keeps the lock.
   static Writer create(const std::string& path, Existing existing);
   Writer(Writer&&) noexcept;
   // Without a commit the partial directory is removed.
   ~Writer();
 
+  // Fills in the format version, and a random uuid where there is none.
   void set_head(const Head& head);
+  // Every id once; an owner may come later. An Error when the record would not be read back: its text fields must be
+  // UTF-8, its size at most kMostRecordBytes.
   void add_record(RecordId id, const std::string& kind, RecordId owner, const google::protobuf::Message& body);
   PageWriter& pages();
 
   // Writes index and trailer, fsyncs every file and the directories, renames. With kReplace the old image is exchanged
-  // atomically and removed afterwards.
+  // atomically and removed afterwards. When it fails there is no image, or the old one.
   void commit();
   uint64_t bytes() const;  // of all files
 

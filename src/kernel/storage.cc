@@ -1,0 +1,46 @@
+#include "kernel/storage.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "kernel/described_object.h"
+#include "kernel/seam.h"
+
+namespace cairn::kernel {
+
+bool try_lock_exclusive(int fd) {
+  long result = call("flock", SYS_flock, fd, LOCK_EX | LOCK_NB);
+  if (result == -EWOULDBLOCK) return false;
+  if (result < 0) fail("flock", describe_descriptor(fd), result);
+  return true;
+}
+
+bool try_make_directory(const std::string& path, mode_t mode) {
+  long result = call("mkdirat", SYS_mkdirat, AT_FDCWD, arg(path.c_str()), mode);
+  if (result == -EEXIST) return false;
+  if (result < 0) fail("mkdir", path, result);
+  return true;
+}
+
+int try_rename(const std::string& from, const std::string& to, unsigned flags) {
+  return static_cast<int>(
+      call("renameat2", SYS_renameat2, AT_FDCWD, arg(from.c_str()), AT_FDCWD, arg(to.c_str()), flags));
+}
+
+void change_mode(int fd, mode_t mode) {
+  long result = call("fchmod", SYS_fchmod, fd, mode);
+  if (result < 0) fail("chmod", describe_descriptor(fd), result);
+}
+
+void random_bytes(void* data, size_t size) {
+  // Up to 256 bytes are never cut short once the pool is initialised (getrandom(2)).
+  CAIRN_ASSERT(size <= 256);
+  long got = checked("getrandom", SYS_getrandom, arg(data), static_cast<long>(size), 0);
+  CAIRN_ASSERT(static_cast<size_t>(got) == size);
+}
+
+}  // namespace cairn::kernel
