@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "engine/progress.h"
 #include "graph/obstacle.h"
 #include "image/writer.h"
 
@@ -21,6 +22,7 @@ struct CheckpointOptions {
   image::Existing existing = image::Existing::kRefuse;
   Then then = Then::kResume;
   std::chrono::milliseconds timeout{10'000};  // for holding the tree, and for obstacles that may go away by themselves
+  ProgressCallback progress;                  // may be empty
 };
 
 struct CheckpointResult {

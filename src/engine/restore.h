@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "engine/progress.h"
 #include "graph/obstacle.h"
 
 namespace cairn::engine {
@@ -17,6 +18,7 @@ enum class Parent { kCairn, kNobody, kCaller };  // foreground, --detach, --sibl
 struct RestoreOptions {
   std::string image;
   Parent parent = Parent::kCairn;
+  ProgressCallback progress;  // may be empty
 };
 
 struct RestoreResult {
@@ -41,7 +43,7 @@ class Restore {
   std::vector<graph::Precondition> preconditions() const;
   std::vector<std::string> plan() const;
 
-  RestoreResult result() const;
+  RestoreResult result() const;  // `root` is known from build() on, so that it can be told before the release
 
  private:
   friend struct DryRun;

@@ -1,0 +1,93 @@
+// cairn checkpoint [--output DIR] [--replace] [--then resume|kill|stop] [--timeout SECONDS] PID
+#include "engine/checkpoint.h"
+
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/json.h"
+#include "cli/progress_line.h"
+#include "cli/units.h"
+
+namespace cairn::cli {
+namespace {
+
+struct Options {
+  int pid = 0;
+  std::string output;
+  bool replace = false;
+  std::string then = "resume";
+  double timeout = 10;
+};
+
+constexpr const char* kExamples = R"(Examples:
+  cairn checkpoint 4242
+      Save process 4242 and all its descendants to ./COMM-4242.cairn; they go on.
+  cairn checkpoint --output /backup/job.cairn --replace 4242
+      Save to a chosen place; an image that is there is replaced, in one atomic step.
+  cairn checkpoint --then kill 4242
+      Save, and end the processes once the image is complete.
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused (every obstacle is listed).
+In each case but 0 the processes go on unharmed and no image is left.)";
+
+engine::Then then(const Options& options) {
+  if (options.then == "kill") return engine::Then::kKill;
+  return options.then == "stop" ? engine::Then::kStop : engine::Then::kResume;
+}
+
+std::string result_text(const engine::CheckpointResult& result) {
+  return fmt::format("{}: {}, {}, {}; paused {}, {} in all", result.image,
+                     counted(result.processes, "process", "processes"), counted(result.threads, "thread"),
+                     human_bytes(result.bytes), human_duration(result.pause), human_duration(result.total));
+}
+
+std::string result_json(const engine::CheckpointResult& result) {
+  return JsonObject()
+      .text("image", result.image)
+      .number("processes", static_cast<int64_t>(result.processes))
+      .number("threads", static_cast<int64_t>(result.threads))
+      .number("bytes", static_cast<int64_t>(result.bytes))
+      .number("pause_ns", result.pause.count())
+      .number("total_ns", result.total.count())
+      .str();
+}
+
+engine::CheckpointResult take(const Options& options, const Common& common) {
+  ProgressLine progress(fmt::format("checkpoint of process {}", options.pid), common);
+  engine::CheckpointOptions wanted;
+  wanted.root = {options.pid};
+  wanted.output = options.output;
+  wanted.existing = options.replace ? image::Existing::kReplace : image::Existing::kRefuse;
+  wanted.then = then(options);
+  wanted.timeout = to_milliseconds(options.timeout);
+  wanted.progress = progress.callback();
+  return engine::checkpoint(wanted);
+}
+
+int run(const Options& options, const Common& common) {
+  engine::CheckpointResult result = take(options, common);
+  if (common.json()) {
+    print(result_json(result));
+  } else if (!common.quiet) {
+    print(result_text(result));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Run declare_checkpoint(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("-o,--output", options->output, "Directory of the image; ./COMM-PID.cairn by default")
+      ->type_name("DIR");
+  app.add_flag("--replace", options->replace, "Replace an image that is there");
+  app.add_option("--then", options->then, "What the processes do afterwards: resume (the default), kill or stop")
+      ->type_name("ACTION")
+      ->check(CLI::IsMember({"resume", "kill", "stop"}));
+  add_timeout(app, options->timeout, "Give up, and put everything back, after this time; 10 by default");
+  add_pid(app, options->pid, "The process at the top of the tree");
+  app.footer(kExamples);
+  return [options](const Common& common) { return run(*options, common); };
+}
+
+}  // namespace cairn::cli
