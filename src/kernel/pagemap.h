@@ -16,9 +16,10 @@ struct PageRange {
 };
 
 // The populated pages (present or swapped, not the shared zero page) in [start, end), in ascending order, merged.
-// `pagemap_fd` is an open /proc/PID/pagemap. Guard pages (MADV_GUARD_INSTALL, Linux 6.13) hold nothing and are left
-// out. The plain pagemap tells a zero page only to a reader with CAP_SYS_ADMIN: without it zero pages count as
-// populated.
+// `pagemap_fd` is an open /proc/PID/pagemap; `end` is at most the top of the address space (0x7ffffffff000 with four
+// levels of page tables), beyond which a scan is EFAULT; what lies in the kernel's half ([vsyscall]) is empty.
+// Guard pages (MADV_GUARD_INSTALL, Linux 6.13) hold nothing and are left out. The plain pagemap tells a zero page only
+// to a reader with CAP_SYS_ADMIN: without it zero pages count as populated.
 enum class PagemapSource { kBest, kScan, kPlain };
 std::vector<PageRange> populated_pages(int pagemap_fd, uint64_t start, uint64_t end,
                                        PagemapSource source = PagemapSource::kBest);
