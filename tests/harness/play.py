@@ -1,0 +1,310 @@
+"""One play: one program through one mode. Each mode reads as what a user would do."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from . import cairn as cairn_command
+from . import facts, files, normalise, processes, records
+from .cairn import Cairn, CairnFailed
+from .facts import Facts
+from .plays import Program
+from .processes import Deadline
+
+_SKIP_CODE = 77
+_MOST_LINES = 40
+
+
+class Skip(Exception):
+    """The program found that it can't run here."""
+
+
+class Broken(Exception):
+    """The play can't go on."""
+
+
+class Play:
+    """A running program with a directory of its own. Complaints are gathered, so that one play reports all that is wrong."""
+
+    def __init__(self, program: Program, build: Path, directory: Path) -> None:
+        self.program = program
+        self.run_directory = directory / "run"
+        self.cairn_directory = directory / "cairn"
+        self.run_directory.mkdir()
+        self.cairn_directory.mkdir()
+        self.binary = build / "tests" / "programs" / program.name
+        self.cairn = Cairn(build / "cairn", self.cairn_directory)
+        self.deadline = Deadline.after(program.timeout)
+        self.complaints: list[tuple[str, str]] = []
+        self.inspected: list[dict] = []
+        self.root = 0
+
+    # --- the program
+
+    def start(self) -> None:
+        self.start_command([str(self.binary)])
+        self._wait_for_line("ready")
+
+    def start_command(self, argv: list[str], more_environment: dict[str, str] | None = None) -> None:
+        environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(self.run_directory),
+            "TMPDIR": str(self.run_directory),
+            "LC_ALL": "C.UTF-8",
+            "PROGRAM_DIRECTORY": str(self.run_directory),
+            **(more_environment or {}),
+        }
+        self.root = processes.start(argv, self.run_directory, environment)
+
+    def finish(self) -> None:
+        """Lets the program go on to its asserts and waits for its end."""
+        (self.run_directory / "go").touch()
+        try:
+            code = processes.wait_for_end(self.root, self.deadline)
+        except TimeoutError:
+            raise Broken("after `go` the program has not ended" + self._said()) from None
+        lines = self._status_lines()
+        if code == _SKIP_CODE:
+            raise Skip(" ".join(lines))
+        if code not in (0, None) or not lines or lines[-1] != "ok":
+            self.complain("asserts", f"exit code {code}{self._said()}")
+        self.expect_no_process()
+
+    def complain(self, oracle: str, text: str) -> None:
+        self.complaints.append((oracle, text))
+
+    def _wait_for_line(self, wanted: str) -> None:
+        while wanted not in (lines := self._status_lines()):
+            if processes.state(self.root) in (None, "Z"):
+                code = processes.reap(self.root)
+                if code == _SKIP_CODE:
+                    raise Skip(" ".join(lines))
+                raise Broken(f"the program ended with {code} before it was ready{self._said()}")
+            if self.deadline.passed():
+                raise Broken(f"the program never said {wanted}{self._said()}")
+            time.sleep(0.005)
+
+    def _status_lines(self) -> list[str]:
+        return (processes.read_text(self.run_directory / "status") or "").splitlines()
+
+    def _said(self) -> str:
+        texts = ((name, processes.read_text(self.run_directory / name)) for name in ("status", "stdout", "stderr"))
+        return "".join(f"\n{name}: {text.strip()[-800:]}" for name, text in texts if text and text.strip())
+
+    # --- the oracles
+
+    def look(self) -> Facts:
+        """The facts of the tree at rest: two looks in a row say the same. A tree that never rests is taken as it is."""
+        last = self._normalised()
+        rest = Deadline.after(1.5)
+        while not rest.passed():
+            time.sleep(0.01)
+            now = self._normalised()
+            if now == last:
+                break
+            last = now
+        return last
+
+    def _normalised(self) -> Facts:
+        for attempt in range(5):
+            try:
+                return normalise.normalise(facts.collect(self.root), self.program.varies)
+            except (OSError, ValueError) as error:  # a task ended between two files
+                if attempt == 4:
+                    raise Broken(f"process {self.root} can't be read: {error}{self._said()}") from error
+                time.sleep(0.02)
+        raise AssertionError
+
+    def expect_same(self, before: Facts, when: str) -> None:
+        lines = normalise.differences(before, self.look())
+        if lines:
+            more = [f"... and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+            self.complain("kernel text", "\n".join([f"differs {when}:", *lines[:_MOST_LINES], *more]))
+
+    def expect_fixed_point(self, first: dict, second: dict) -> None:
+        lines = records.differences(first, second)
+        if lines:
+            more = [f"... and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+            self.complain("fixed point", "\n".join(["records differ:", *lines[:_MOST_LINES], *more]))
+
+    def expect_no_process(self, keep: frozenset[int] = frozenset()) -> None:
+        """Nothing is left below the harness but `keep` and what belongs to it."""
+        patience = Deadline.after(2)
+        while True:
+            processes.reap_dead_children()
+            left = [pid for pid in processes.children(os.getpid()) if pid not in keep]
+            if not left or patience.passed():
+                break
+            time.sleep(0.002)
+        if left:
+            names = [f"{pid} ({(processes.read_text(f'/proc/{pid}/comm') or 'gone').strip()})" for pid in left]
+            self.complain("strays", f"processes are left behind: {', '.join(names)}")
+            for pid in left:
+                processes.end_everything_below(pid)
+                os.kill(pid, signal.SIGKILL)
+
+    # --- cairn
+
+    def checkpoint(self, name: str, then: str) -> Path:
+        image = self.cairn_directory / f"{name}.cairn"
+        self.cairn.checkpoint(self.root, image, then).expect(cairn_command.DONE)
+        self._expect_only([*self._images(), f"{name}.cairn"])
+        if then == "kill":
+            try:
+                processes.wait_for_end(self.root, Deadline.after(5))
+            except TimeoutError:
+                raise Broken("checkpoint --then kill: the root is still there") from None
+            self.expect_no_process()
+        else:
+            self.expect_no_process(keep=frozenset({self.root}))
+        return image
+
+    def inspect(self, image: Path) -> dict:
+        inspected = self.cairn.inspect(image)
+        self.inspected.append(inspected)
+        return inspected
+
+    def restore(self, image: Path) -> None:
+        old = self.root
+        self.root = self.cairn.restore(image)
+        if self.root != old:
+            self.complain("pids", f"the root was {old} and is {self.root}")
+        self.expect_no_process(keep=frozenset({self.root}))
+
+    def _images(self) -> list[str]:
+        return sorted(path.name for path in self.cairn_directory.iterdir() if path.suffix == ".cairn")
+
+    def _expect_only(self, images: list[str]) -> None:
+        extra = {p.name for p in self.cairn_directory.iterdir()} - {*images, "pid", "cairn.out", "cairn.err"}
+        if extra:
+            self.complain("strays", f"files are left behind: {sorted(extra)}")
+
+
+def control(play: Play) -> None:
+    play.start()
+    before = play.look()
+    play.expect_same(before, "although nothing was done")
+    play.finish()
+
+
+def go_on(play: Play) -> None:
+    play.start()
+    before = play.look()
+    play.inspect(play.checkpoint("first", "resume"))
+    play.expect_same(before, "after a checkpoint that let it go on")
+    play.finish()
+
+
+def restore(play: Play) -> None:
+    play.start()
+    before = play.look()
+    image = play.checkpoint("first", "kill")
+    play.restore(image)
+    play.expect_same(before, "after the restore")
+    play.finish()
+
+
+def twice(play: Play) -> None:
+    play.start()
+    before = play.look()
+    first = play.checkpoint("first", "kill")
+    play.restore(first)
+    second = play.checkpoint("second", "kill")
+    play.expect_fixed_point(play.inspect(first), play.inspect(second))
+    play.restore(second)
+    play.expect_same(before, "after the second restore")
+    play.finish()
+
+
+def again(play: Play) -> None:
+    play.start()
+    before = play.look()
+    image = play.checkpoint("first", "kill")
+    kept = files.keep(play.run_directory, play.cairn_directory / "kept")
+    play.restore(image)
+    play.finish()
+    files.put_back(kept, play.run_directory)
+    play.restore(image)
+    play.expect_same(before, "after the second restore of one image")
+    play.finish()
+
+
+def refused(play: Play) -> None:
+    play.start()
+    before = play.look()
+    reason = play.program.refused or ""
+    image = play.cairn_directory / "refused.cairn"
+    for outcome in (play.cairn.check(play.root), play.cairn.checkpoint(play.root, image, "kill")):
+        if outcome.code != cairn_command.REFUSED:
+            play.complain("refusal", f"{outcome.command}\nexit code {outcome.code}, expected 3\n{outcome.text()}")
+        elif not re.search(reason, outcome.text(), re.IGNORECASE):
+            play.complain("refusal", f"{outcome.command}\nno reason matches {reason!r}\n{outcome.text()}")
+        play.expect_no_process(keep=frozenset({play.root}))
+    play._expect_only([])
+    play.expect_same(before, "after a refusal")
+    play.finish()
+
+
+def app_control(play: Play) -> None:
+    _drive_app(play, cycles=0)
+
+
+def app_cycles(play: Play) -> None:
+    _drive_app(play, cycles=2)
+
+
+def _drive_app(play: Play, cycles: int) -> None:
+    from .plays import load_app
+
+    app = load_app(play.program)(play.run_directory, play.deadline)
+    missing = [name for name in app.needs if shutil.which(name) is None]
+    if missing:
+        raise Skip(f"not installed: {', '.join(missing)}")
+    play.start_command(app.command(), app.environment)
+    app.pid = play.root
+    app.set_up()
+    for cycle in range(cycles):
+        image = play.checkpoint(f"cycle{cycle}", "kill")
+        play.inspect(image)
+        play.restore(image)
+        app.pid = play.root
+        app.work(cycle)
+    app.finish()
+    try:
+        code = processes.wait_for_end(play.root, play.deadline)
+    except TimeoutError:
+        raise Broken("the application has not ended" + play._said()) from None
+    if code not in (0, None):
+        play.complain("asserts", f"exit code {code}{play._said()}")
+    app.verify()
+    play.expect_no_process()
+
+
+MODES: dict[str, Callable[[Play], None]] = {
+    "control": control,
+    "continue": go_on,
+    "restore": restore,
+    "twice": twice,
+    "again": again,
+    "refused": refused,
+    "cycles": app_cycles,
+}
+
+
+def perform(play: Play, mode: str) -> None:
+    """Plays one mode to its end. CairnFailed, Broken and failed asserts of applications become complaints."""
+    action = app_control if play.program.is_app and mode == "control" else MODES[mode]
+    try:
+        action(play)
+    except CairnFailed as error:
+        play.complain("cairn", str(error))
+    except Broken as error:
+        play.complain("play", str(error))
+    except AssertionError as error:
+        play.complain("asserts", f"{error}{play._said()}")

@@ -1,0 +1,98 @@
+"""What is to be played: test programs and applications, found by glob, with what their first comment says."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent.parent
+
+# Modes in which a program that can be checkpointed is played, and those for one that has to be refused. `namespaces` and
+# `user` join here once the engine knows them.
+KEPT_MODES = ("control", "continue", "restore", "twice", "again")
+REFUSED_MODES = ("control", "refused")
+APP_MODES = ("control", "cycles")
+ALL_MODES = tuple(dict.fromkeys(KEPT_MODES + REFUSED_MODES + APP_MODES))
+
+
+@dataclass(frozen=True)
+class Program:
+    """One file of tests/programs or tests/apps.
+
+    The lines `// key: value` of its first comment:
+      needs: root                 who must run it (words: root, cpus=N)
+      modes: not again (reason)   modes that make no sense for it
+      refused: REGEX              it can't be checkpointed, and this is how the reason reads
+      timeout: SECONDS            for the whole play
+      varies: GLOB (reason)       facts of the text oracle that the program itself changes
+    """
+
+    name: str
+    source: Path
+    headers: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def is_app(self) -> bool:
+        return self.source.suffix == ".py"
+
+    @property
+    def refused(self) -> str | None:
+        return next(iter(self.headers.get("refused", [])), None)
+
+    @property
+    def timeout(self) -> float:
+        return float(self.headers.get("timeout", ["60"])[0])
+
+    @property
+    def varies(self) -> list[str]:
+        return [line.split("(")[0].strip() for line in self.headers.get("varies", [])]
+
+    def modes(self) -> tuple[str, ...]:
+        if self.is_app:
+            return APP_MODES
+        return REFUSED_MODES if self.refused else KEPT_MODES
+
+    def reason_to_skip(self, mode: str) -> str | None:
+        for line in self.headers.get("modes", []):
+            words = re.match(r"not ([a-z, ]+?)\s*\((.*)\)$", line)
+            if words and mode in re.split(r"[ ,]+", words[1]):
+                return words[2]
+        for need in " ".join(self.headers.get("needs", [])).split():
+            if need == "root" and os.geteuid() != 0:
+                return "needs root"
+            if need.startswith("cpus=") and len(os.sched_getaffinity(0)) < int(need[5:]):
+                return f"needs {need[5:]} CPUs"
+        return None
+
+
+def first_comment(text: str) -> dict[str, list[str]]:
+    headers: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if not line.startswith(("//", "#")):
+            break
+        key = re.match(r"(?://|#) (needs|modes|refused|timeout|varies): (.*)$", line)
+        if key:
+            headers.setdefault(key[1], []).append(key[2].strip())
+    return headers
+
+
+def find_all() -> list[Program]:
+    programs = [
+        Program(path.stem, path, first_comment(path.read_text())) for path in sorted((TESTS / "programs").glob("*.cc"))
+    ]
+    apps = [
+        Program(f"apps/{path.stem}", path, first_comment(path.read_text()))
+        for path in sorted((TESTS / "apps").glob("*.py"))
+    ]
+    return programs + apps
+
+
+def load_app(program: Program):  # -> type[harness.app.App]
+    spec = importlib.util.spec_from_file_location(f"app_{program.source.stem}", program.source)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.App

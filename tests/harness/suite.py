@@ -1,0 +1,157 @@
+"""Plays many plays at once, each in a process of its own, and counts."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import selectors
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from . import kernel, processes
+from .play import Play, Skip, perform
+from .plays import Program
+
+_GRACE = 30.0  # seconds that a play may take beyond its program's timeout: waits of the harness itself
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Result:
+    program: str
+    mode: str
+    outcome: str  # passed, failed, skipped
+    complaints: list[tuple[str, str]] = field(default_factory=list)
+    seconds: float = 0.0
+    inspected: list[dict] = field(default_factory=list)
+
+    def text(self) -> str:
+        lines = [f"{self.outcome.upper()} {self.program} [{self.mode}] {self.seconds:.1f} s"]
+        for oracle, complaint in self.complaints:
+            first, *rest = complaint.splitlines() or [""]
+            lines += [f"  {oracle}: {first}", *(f"    {line}" for line in rest)]
+        return "\n".join(lines)
+
+
+@dataclass
+class _Running:
+    program: Program
+    mode: str
+    pid: int
+    pipe: int
+    end: float
+    begin: float
+    directory: Path
+    received: bytearray = field(default_factory=bytearray)
+
+
+class Suite:
+    def __init__(self, build: Path, jobs: int, keep: bool) -> None:
+        self.build = build
+        self.jobs = jobs
+        self.keep = keep
+        self.base = Path(tempfile.mkdtemp(prefix="cairn-tests."))
+        self.results: list[Result] = []
+        self._running: list[_Running] = []
+        self._selector = selectors.DefaultSelector()
+
+    def play_all(self, plays: list[tuple[Program, str]]) -> list[Result]:
+        kernel.become_subreaper()
+        waiting = list(plays)
+        try:
+            while waiting or self._running:
+                while waiting and len(self._running) < self.jobs:
+                    self._begin(*waiting.pop(0))
+                self._wait_for_some()
+        finally:
+            processes.end_everything_below(os.getpid())
+            if not self.keep:
+                shutil.rmtree(self.base, ignore_errors=True)
+        return self.results
+
+    def _begin(self, program: Program, mode: str) -> None:
+        reason = program.reason_to_skip(mode)
+        if reason:
+            self._report(Result(program.name, mode, "skipped", [("needs", reason)]))
+            return
+        directory = self.base / f"{program.name.replace('/', '.')}.{mode}"
+        directory.mkdir()
+        reader, writer = os.pipe()
+        begin = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            _play_in_child(program, mode, self.build, directory, writer)
+        os.close(writer)
+        running = _Running(program, mode, pid, reader, begin + program.timeout + _GRACE, begin, directory)
+        self._running.append(running)
+        self._selector.register(reader, selectors.EVENT_READ, running)
+
+    def _wait_for_some(self) -> None:
+        for key, _ in self._selector.select(timeout=0.5):
+            running: _Running = key.data
+            data = os.read(running.pipe, 1 << 20)
+            running.received += data
+            if not data:
+                self._end(running, timed_out=False)
+        for running in [r for r in self._running if time.monotonic() > r.end]:
+            self._end(running, timed_out=True)
+
+    def _end(self, running: _Running, timed_out: bool) -> None:
+        self._selector.unregister(running.pipe)
+        os.close(running.pipe)
+        if timed_out:
+            processes.end_everything_below(running.pid)
+            os.kill(running.pid, signal.SIGKILL)
+        processes.wait_for_end(running.pid, processes.Deadline.after(30))
+        self._running.remove(running)
+        self._report(_result_of(running, timed_out))
+        if not self.keep:
+            shutil.rmtree(running.directory, ignore_errors=True)
+
+    def _report(self, result: Result) -> None:
+        self.results.append(result)
+        print(result.text() if result.outcome == "failed" else result.text().replace("\n ", ""), flush=True)
+
+
+def _result_of(running: _Running, timed_out: bool) -> Result:
+    seconds = time.monotonic() - running.begin
+    if timed_out:
+        complaint = ("play", f"not done after {seconds:.0f} s")
+        return Result(running.program.name, running.mode, "failed", [complaint], seconds)
+    try:
+        told = json.loads(running.received.decode())
+    except ValueError:
+        return Result(running.program.name, running.mode, "failed", [("play", "its process died")], seconds)
+    return Result(**{**told, "complaints": [tuple(pair) for pair in told["complaints"]]})
+
+
+def _play_in_child(program: Program, mode: str, build: Path, directory: Path, writer: int) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    kernel.become_subreaper()
+    begin = time.monotonic()
+    result = Result(program.name, mode, "passed")
+    try:
+        play = Play(program, build, directory)
+        perform(play, mode)
+        result.complaints = play.complaints
+        result.inspected = play.inspected
+        result.outcome = "failed" if play.complaints else "passed"
+    except Skip as reason:
+        result.outcome, result.complaints = "skipped", [("needs", str(reason))]
+    except BaseException:  # a fault of the harness must not look like one of the program
+        result.outcome, result.complaints = "failed", [("harness", traceback.format_exc())]
+    finally:
+        processes.end_everything_below(os.getpid())
+    result.seconds = time.monotonic() - begin
+    with os.fdopen(writer, "w") as pipe:
+        json.dump(asdict(result), pipe)
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,179 @@
+// What the test programs share: how they tell the harness that they are set up, wait for its `go`, and judge.
+//
+// A program sets something up, says ready(), is checkpointed (or not), and is let go on by the file `go`; then it asserts
+// what its user would miss and ends by pass(). Any process of its tree may fail(). The harness reads the file `status`.
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <type_traits>
+
+namespace program {
+
+// A path in the directory of this play; it holds even when the program changes its own directory.
+inline std::string in_directory(const char* name) {
+  const char* directory = getenv("PROGRAM_DIRECTORY");
+  return std::string(directory ? directory : ".") + "/" + name;
+}
+
+inline void tell(const std::string& line) {
+  const int fd = open(in_directory("status").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd < 0 || write(fd, line.data(), line.size()) < 0) _exit(2);
+  close(fd);
+}
+
+[[noreturn, gnu::format(printf, 1, 2)]] inline void fail(const char* format, ...) {
+  char reason[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(reason, sizeof reason, format, arguments);
+  va_end(arguments);
+  tell(std::string("failed: ") + reason + "\n");
+  _exit(1);
+}
+
+// This host can't run the program.
+[[noreturn]] inline void skip(const char* reason) {
+  tell(std::string("skipped: ") + reason + "\n");
+  _exit(77);
+}
+
+[[noreturn]] inline void pass() {
+  tell("ok\n");
+  _exit(0);
+}
+
+[[gnu::format(printf, 2, 3)]] inline void check(bool condition, const char* format, ...) {
+  if (condition) return;
+  char reason[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(reason, sizeof reason, format, arguments);
+  va_end(arguments);
+  fail("%s", reason);
+}
+
+template <class Actual, class Expected>
+void check_equal(Actual actual, Expected expected, const char* what) {
+  const auto as_number = [](auto value) {
+    if constexpr (std::is_pointer_v<decltype(value)>) {
+      return reinterpret_cast<unsigned long long>(value);
+    } else {
+      return static_cast<unsigned long long>(value);
+    }
+  };
+  check(as_number(actual) == as_number(expected), "%s is %lld (%#llx), expected %lld (%#llx)", what,
+        static_cast<long long>(as_number(actual)), as_number(actual), static_cast<long long>(as_number(expected)),
+        as_number(expected));
+}
+
+inline void check_equal(const std::string& actual, const std::string& expected, const char* what) {
+  check(actual == expected, "%s is '%s', expected '%s'", what, actual.c_str(), expected.c_str());
+}
+
+// The result of a call that has to work: -1 and MAP_FAILED are failures with errno.
+template <class Result>
+Result must(Result result, const char* what) {
+  if (result == (Result)-1) fail("%s: %s", what, strerror(errno));
+  return result;
+}
+
+inline int64_t now(clockid_t clock = CLOCK_MONOTONIC) {
+  timespec time;
+  clock_gettime(clock, &time);
+  return time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec;
+}
+
+inline void sleep_ms(long ms) {
+  timespec time{ms / 1000, ms % 1000 * 1'000'000};
+  nanosleep(&time, nullptr);
+}
+
+inline void ready() { tell("ready\n"); }
+
+inline void wait_for_go() {
+  const std::string go = in_directory("go");
+  for (const int64_t end = now() + 100'000'000'000; access(go.c_str(), F_OK) != 0; sleep_ms(5)) {
+    if (now() > end) fail("go never came");
+  }
+}
+
+inline void ready_and_wait() {
+  ready();
+  wait_for_go();
+}
+
+inline std::string read_file(const std::string& path) {
+  std::string text;
+  if (FILE* file = fopen(path.c_str(), "r")) {
+    char buffer[4096];
+    for (size_t n; (n = fread(buffer, 1, sizeof buffer, file)) > 0;) text.append(buffer, n);
+    fclose(file);
+  }
+  return text;
+}
+
+// Waits until a task is inside a system call, by its number.
+inline void wait_until_in(pid_t tid, long call) {
+  const std::string path = "/proc/" + std::to_string(tid) + "/syscall";
+  const std::string number = std::to_string(call) + " ";
+  for (const int64_t end = now() + 20'000'000'000; read_file(path).compare(0, number.size(), number) != 0; sleep_ms(1)) {
+    if (now() > end) fail("task %d never came to call %ld: %s", tid, call, read_file(path).c_str());
+  }
+}
+
+// A thread that is inside the given system call when this returns.
+template <class Body>
+std::thread thread_in(long call, Body body) {
+  std::atomic<pid_t> tid{0};
+  std::thread thread([&tid, body]() mutable {
+    tid = gettid();
+    body();
+  });
+  while (tid == 0) sched_yield();
+  wait_until_in(tid, call);
+  return thread;
+}
+
+// A child that runs the body and exits with 0.
+template <class Body>
+pid_t child(Body body) {
+  const pid_t pid = must(fork(), "fork");
+  if (pid == 0) {
+    body();
+    _exit(0);
+  }
+  return pid;
+}
+
+// A child that is inside the given system call when this returns.
+template <class Body>
+pid_t child_in(long call, Body body) {
+  const pid_t pid = child(body);
+  wait_until_in(pid, call);
+  return pid;
+}
+
+inline void check_exit(pid_t pid, int code = 0) {
+  int status = 0;
+  check_equal(must(waitpid(pid, &status, 0), "waitpid"), pid, "waited child");
+  check(WIFEXITED(status) && WEXITSTATUS(status) == code, "status of child %d is %#x", pid, status);
+}
+
+}  // namespace program
+
+using namespace program;
