@@ -1,7 +1,8 @@
 // What the test programs share: how they tell the harness that they are set up, wait for its `go`, and judge.
 //
-// A program sets something up, says ready(), is checkpointed (or not), and is let go on by the file `go`; then it asserts
-// what its user would miss and ends by pass(). Any process of its tree may fail(). The harness reads the file `status`.
+// A program sets something up, says ready(), is checkpointed (or not), and is let go on by the file `go`; then it
+// asserts what its user would miss and ends by pass(). Any process of its tree may fail(). The harness reads the file
+// `status`.
 #pragma once
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 
 #include <atomic>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <type_traits>
 
@@ -67,22 +69,16 @@ inline void tell(const std::string& line) {
   fail("%s", reason);
 }
 
+// Compares two texts, or two numbers (pointers too) by their 64 bits.
 template <class Actual, class Expected>
-void check_equal(Actual actual, Expected expected, const char* what) {
-  const auto as_number = [](auto value) {
-    if constexpr (std::is_pointer_v<decltype(value)>) {
-      return reinterpret_cast<unsigned long long>(value);
-    } else {
-      return static_cast<unsigned long long>(value);
-    }
-  };
-  check(as_number(actual) == as_number(expected), "%s is %lld (%#llx), expected %lld (%#llx)", what,
-        static_cast<long long>(as_number(actual)), as_number(actual), static_cast<long long>(as_number(expected)),
-        as_number(expected));
-}
-
-inline void check_equal(const std::string& actual, const std::string& expected, const char* what) {
-  check(actual == expected, "%s is '%s', expected '%s'", what, actual.c_str(), expected.c_str());
+void check_equal(const Actual& actual, const Expected& expected, const char* what) {
+  if constexpr (std::is_convertible_v<Actual, std::string_view>) {
+    const std::string is(actual), should(expected);
+    check(is == should, "%s is '%s', expected '%s'", what, is.c_str(), should.c_str());
+  } else {
+    const unsigned long long is = (unsigned long long)actual, should = (unsigned long long)expected;
+    check(is == should, "%s is %lld (%#llx), expected %lld (%#llx)", what, is, is, should, should);
+  }
 }
 
 // The result of a call that has to work: -1 and MAP_FAILED are failures with errno.
@@ -131,7 +127,8 @@ inline std::string read_file(const std::string& path) {
 inline void wait_until_in(pid_t tid, long call) {
   const std::string path = "/proc/" + std::to_string(tid) + "/syscall";
   const std::string number = std::to_string(call) + " ";
-  for (const int64_t end = now() + 20'000'000'000; read_file(path).compare(0, number.size(), number) != 0; sleep_ms(1)) {
+  for (const int64_t end = now() + 20'000'000'000; read_file(path).compare(0, number.size(), number) != 0;
+       sleep_ms(1)) {
     if (now() > end) fail("task %d never came to call %ld: %s", tid, call, read_file(path).c_str());
   }
 }
