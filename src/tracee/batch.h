@@ -20,6 +20,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernel/procfs.h"
+#include "tracee/batch_layout.h"
 #include "tracee/task.h"
 
 namespace cairn::tracee {
@@ -27,6 +29,8 @@ namespace cairn::tracee {
 // Where the batch loop and the slots lie in one address space. A slot serves one task at a time.
 class BatchSpace {
  public:
+  BatchSpace() = default;
+  BatchSpace(const BatchSpace&) = delete;
   virtual ~BatchSpace() = default;
   virtual RemoteAddress code() const = 0;
   virtual RemoteAddress slot_address(size_t slot) const = 0;
@@ -35,25 +39,38 @@ class BatchSpace {
   virtual void read_slot(Task& task, size_t slot, size_t offset, std::span<std::byte> data) = 0;
   // A self-healing space prepares, beside each slot, a signal frame from which the task restores itself if cairn dies.
   virtual bool heals() const = 0;
+  // Before a batch: makes sure of that frame and returns the stack pointer for rt_sigreturn, 0 where nothing heals.
+  virtual RemoteAddress prepare_frame(Task& task, size_t slot) = 0;
+  // The signal that ends a batch of this task: it has no effect in it and isn't pending. 0: there is none, the task has
+  // to be stepped from call to call.
+  virtual int end_signal(Task& task) = 0;
+  // A call of a batch queues this signal for the tasks themselves: it can't end batches any more.
+  virtual void reserve_signal(int signal) = 0;
 };
 
-// In a running program: mapped by two single-stepped calls, removed by close(); heals. The mapping is called
-// [anon:cairn]; one that a killed cairn left behind is found by that name and removed.
+// In a running program: mapped by two stepped calls, removed by close(); heals. The mapping is called [anon:cairn]
+// (where the kernel has CONFIG_ANON_VMA_NAME); one that a killed cairn left behind is found by that name, or by the
+// magic number at its start, and removed. All tasks that run batches here must live, unmoved, until close().
 class InjectedSpace final : public BatchSpace {
  public:
   // Any held task of the address space; `slots` = how many of its tasks will run batches.
   InjectedSpace(Task& task, size_t slots, const std::vector<kernel::MapsEntry>& maps);
   ~InjectedSpace() override;  // close(), ignoring errors
   void close();
-  // ... overrides
+  // Mappings that a killed cairn left behind in this address space; they are no part of the program.
+  static std::vector<kernel::MapsEntry> left_over(const Task& task, const std::vector<kernel::MapsEntry>& maps);
   RemoteAddress code() const override;
   RemoteAddress slot_address(size_t slot) const override;
   size_t slot_size() const override;
   void write_slot(Task& task, size_t slot, size_t offset, std::span<const std::byte> data) override;
   void read_slot(Task& task, size_t slot, size_t offset, std::span<std::byte> data) override;
   bool heals() const override { return true; }
+  RemoteAddress prepare_frame(Task& task, size_t slot) override;
+  int end_signal(Task& task) override;
+  void reserve_signal(int signal) override;
 
  private:
+  void first_batch(const std::vector<kernel::MapsEntry>& left_over);
   struct State;
   std::unique_ptr<State> state_;
 };
@@ -74,6 +91,9 @@ class SharedSpace final : public BatchSpace {
   void write_slot(Task& task, size_t slot, size_t offset, std::span<const std::byte> data) override;
   void read_slot(Task& task, size_t slot, size_t offset, std::span<std::byte> data) override;
   bool heals() const override { return false; }
+  RemoteAddress prepare_frame(Task&, size_t) override { return {0}; }
+  int end_signal(Task& task) override;
+  void reserve_signal(int signal) override;
 
  private:
   struct State;
@@ -82,7 +102,8 @@ class SharedSpace final : public BatchSpace {
 
 class Batch;
 
-// The result of a call. Valid after the flush of its batch, as long as the batch object lives.
+// The result of a call. Valid after the flush of its batch, as long as the batch object lives; in a batch that failed,
+// only that of the calls before the failing one.
 class Pending {
  public:
   long value() const;  // the result, or -errno after try_call()
@@ -153,20 +174,21 @@ class Batch {
   // Space for a result.
   template <typename T>
   Out<T> out() {
-    size_t offset = reserve(sizeof(T));
+    size_t offset = reserve_output(sizeof(T));
     return Out<T>(this, round_, RemoteAddress{space_.slot_address(slot_).value + offset}, offset);
   }
   // Raw space; read it back by bytes() after the flush.
   struct Buffer {
     RemoteAddress address;
     size_t offset, size;
+    size_t round;
   };
   Buffer buffer(size_t size);
   std::vector<std::byte> bytes(const Buffer& buffer) const;
 
   // True when `calls` more calls and `bytes` more of arena still fit; when they don't, flush first.
   bool fits(size_t calls, size_t bytes) const;
-  bool empty() const { return calls_.empty(); }
+  bool empty() const { return rounds_[round_].entries.empty(); }
 
   // Runs what has been collected. Afterwards the results can be read, and a new round begins with the next call().
   void flush();
@@ -177,23 +199,58 @@ class Batch {
   friend class Pending;
   template <typename T>
   friend class Out;
-  struct Call {
-    long number;
-    std::vector<Arg> args;
-    bool may_fail;
+
+  // Data at the slot's tail, growing downwards, so that offsets are final while calls are still being added.
+  class Arena {
+   public:
+    std::byte* grow(size_t size);  // zeroed
+    size_t size() const { return used_; }
+    std::span<std::byte> bytes() { return std::span(buffer_).last(used_); }
+    std::span<const std::byte> bytes() const { return std::span(buffer_).last(used_); }
+
+   private:
+    std::vector<std::byte> buffer_;
+    size_t used_ = 0;
   };
+  struct Round {
+    std::vector<SlotEntry> entries;
+    Arena arena;
+    bool has_outputs = false;
+    bool flushed = false;
+    size_t done = 0;  // entries that were executed
+  };
+
   Pending add(long number, std::vector<Arg> args, bool may_fail);
-  size_t reserve(size_t size);  // offset in the slot
+  void forward(const Pending& result, size_t argument_offset);
+  size_t reserve(size_t size);         // offset in the slot
+  size_t reserve_output(size_t size);  // the same for space that is read back
+  Round& collecting() { return rounds_[round_]; }
+  const Round& flushed(size_t round) const;
+  std::span<const std::byte> flushed_bytes(size_t round, size_t offset, size_t size) const;
+  long result(size_t round, size_t index) const;
+
   void start();
+  void write_slot(bool goes_on);
+  void send_off();
   void finish();
+  bool is_end(int status);
+  void judge_signal(int signal);
+  void read_slot();
+  void check() const;
 
   BatchSpace& space_;
   size_t slot_;
   Task& task_;
+  int signal_ = 0;  // that ends the batch under way, or 0: it is stepped
   size_t round_ = 0;
-  std::vector<Call> calls_;
-  std::vector<std::byte> arena_;
-  std::vector<long> results_;  // of the last flushed round
+  std::vector<Round> rounds_;
 };
+
+template <typename T>
+T Out<T>::value() const {
+  T value;
+  std::memcpy(&value, batch_->flushed_bytes(round_, offset_, sizeof(T)).data(), sizeof(T));
+  return value;
+}
 
 }  // namespace cairn::tracee

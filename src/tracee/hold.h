@@ -2,6 +2,7 @@
 // last has stopped. Leaving the scope releases every task as it was.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,7 +16,7 @@ struct HeldProcess {
   HostPid pid;
   HostPid parent;
   bool zombie = false;               // nothing but an exit status; has no tasks
-  std::vector<Task> tasks;           // leader first, then by thread id
+  std::vector<Task> tasks;           // leader first, then by thread id; all stopped, their state() read
   std::vector<HostPid> dead_leader;  // the leader when it has exited but other threads live (not in `tasks`)
   kernel::ProcDir proc;
   std::map<pid_t, std::string> wait_channels;  // by thread id, read before the interrupt
@@ -50,8 +51,12 @@ class Hold {
 
  private:
   Hold() = default;
+  void each_in_reverse(const std::function<void(HeldProcess&)>& action);
+  void wait_until_gone() const;
+
   std::vector<HeldProcess> processes_;
   std::vector<HoldProblem> problems_;
+  std::vector<Task> unstopped_;  // vfork parents that did not stop by the deadline
   Clock::time_point began_, ended_;
 };
 

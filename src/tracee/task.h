@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/ids.h"
@@ -31,6 +32,8 @@ struct RseqConfiguration {
   uint32_t size = 0, signature = 0, flags = 0, pad = 0;
 };
 
+struct Refusal;
+
 enum class StopKind {
   kEvent,  // PTRACE_EVENT_STOP with SIGTRAP: was running, or asleep in a call
   kGroup,  // was stopped by job control (SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU) and goes back to that
@@ -50,11 +53,13 @@ class Task {
   // no permission, a kernel thread.
   static std::optional<Task> seize(HostPid process, HostPid thread, unsigned ptrace_options);
   // A task that the kernel attached to us at its birth (CLONE_PTRACE, or PTRACE_O_TRACECLONE and its kin).
-  static Task adopt(HostPid process, HostPid thread);
+  // `ptrace_options`: those it has inherited.
+  static Task adopt(HostPid process, HostPid thread, unsigned ptrace_options = 0);
 
   enum class Arrival { kStopped, kGone, kTimeout };
-  // Waits for the first stop by this id alone. Signals that arrive as stops of their own are kept and sent again at
-  // release (a signal-delivery-stop is not our stop: it goes on with the signal kept).
+  // Waits for the first stop by this id alone. A signal-delivery-stop or an event (fork, exec) on the way is not our
+  // stop: the signal is delivered, and the stop asked for again. (Signals that come up later, while the task runs
+  // batches for us, are kept and sent again at release.)
   Arrival wait_until_stopped(Deadline deadline);
   bool stopped() const { return stopped_; }
 
@@ -63,7 +68,9 @@ class Task {
   StopKind stop_kind() const { return stop_kind_; }
   int group_stop_signal() const { return group_stop_signal_; }  // for kGroup
 
-  // Registers as they were at the stop, before anything of ours ran. Read once and kept; release() puts them back.
+  // Registers as they were at the stop, before anything of ours ran. Read once and kept; release() puts them back. Two
+  // things are put right first: a task in an rseq critical section stands at its abort handler, where the kernel would
+  // send it anyway, and one that is still in the batch of a killed cairn has come to its end.
   const CpuState& state();
   // What release() shall put in place instead (a restored task).
   void set_state(CpuState state);
@@ -80,20 +87,54 @@ class Task {
   // Puts registers, extended state and mask back (or set_state()'s in place), sends kept signals again, detaches. A
   // task that was group-stopped is stopped again. A task that died meanwhile is no error: returns false.
   bool release();
+  // Puts registers and mask back as they were, but goes on holding the task. False when it has died.
+  bool put_back();
   // Kills the whole process (SIGKILL) and reaps this task if it is ours; used when a checkpoint ends with kill and when
-  // a restore fails.
+  // a restore fails. A leader can only be reaped after its threads: kill those first.
   void kill_and_reap();
   // Forgets the task without touching it: it is dead, or somebody else cares for it.
   void forget();
 
  private:
   friend class Batch;
-  Task(HostPid process, HostPid thread) : process_(process), thread_(thread) {}
+  friend class InjectedSpace;
+  friend class TextCaller;
+  friend class TreeSeizer;
+  Task(HostPid process, HostPid thread, unsigned options) : process_(process), thread_(thread), options_(options) {}
+
+  // Why not is told by `refusal`; neither task nor refusal when the task is gone.
+  static std::optional<Task> try_seize(HostPid process, HostPid thread, unsigned options,
+                                       std::optional<Refusal>& refusal);
+  std::string name() const;  // for messages
+  [[noreturn]] void fail_as_dead() const;
+  Arrival lose();
+  bool arrived(int status);
+  bool stop_again();
+  void set_going();
+  CpuState read_state();
+  void leave_rseq_section(user_regs_struct& registers) const;
+  bool in_left_over_batch(const user_regs_struct& registers) const;
+  void finish_left_over_batch();
+  int next_stop(Deadline deadline);
+  static constexpr uint64_t k64BitCode = 0x33;  // cs, as opposed to 0x23
+  void allow_calls();
+  bool try_suspend_seccomp();
+  void refuse_filtered() const;
+  void take(const user_regs_struct& registers, uint64_t mask);
+  void keep_signal(int signal);
+  void keep_if_stop_signal(int status);
+  void send_kept_signals();
+  bool has_deliverable_signal(uint64_t mask) const;
+  bool rewind_if_needed();
 
   HostPid process_, thread_;
+  unsigned options_ = 0;
   bool attached_ = false;
   bool stopped_ = false;
-  bool disturbed_ = false;  // registers or mask differ from state_
+  bool disturbed_ = false;         // registers or mask differ from state_
+  bool replaced_ = false;          // state_ is set_state()'s
+  bool calls_allowed_ = false;     // no seccomp filter is in the way
+  RemoteAddress batch_end_of_{0};  // the slot whose batch the task stands at the end of
   StopKind stop_kind_ = StopKind::kEvent;
   int group_stop_signal_ = 0;
   std::optional<CpuState> state_;

@@ -1,0 +1,127 @@
+#include "tracee/hold.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+#include <thread>
+
+#include "base/log.h"
+#include "kernel/calls.h"
+#include "tracee/refusal.h"
+#include "tracee/tree_seizer.h"
+
+namespace cairn::tracee {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto kGoneTime = milliseconds(1000);
+
+Error refused(HostPid root, const std::string& why) {
+  return Error(fmt::format("process {} can't be held: {}", root.value, why), Failure::kRefused);
+}
+
+HostPid parent_of(HostPid pid) {
+  auto proc = kernel::ProcDir::open(pid);
+  auto text = proc ? proc->try_read("stat") : std::nullopt;
+  return {text ? kernel::parse_stat(*text).parent() : 0};
+}
+
+// A tree that holds its own holder would never be let go.
+void refuse_own_family(HostPid root) {
+  HostPid self{::getpid()};
+  if (root == self) throw refused(root, "it is cairn itself");
+  for (HostPid pid = parent_of(self); pid.value != 0; pid = parent_of(pid))
+    if (pid == root) throw refused(root, "cairn is one of its descendants; start cairn from outside of the tree");
+}
+
+void refuse_thread(HostPid root) {
+  auto proc = kernel::ProcDir::open(root);
+  auto text = proc ? proc->try_read("status") : std::nullopt;
+  if (!text) throw Error(fmt::format("process {} does not exist", root.value));
+  auto process = static_cast<pid_t>(kernel::KeyValues::parse(*text).number("Tgid"));
+  if (process != root.value) throw refused(root, fmt::format("it is a thread; name its process {}", process));
+}
+
+bool is_there(HostPid pid) {
+  auto proc = kernel::ProcDir::open(pid);
+  auto text = proc ? proc->try_read("stat") : std::nullopt;
+  return text && kernel::parse_stat(*text).state != 'X';
+}
+
+}  // namespace
+
+Hold Hold::tree(HostPid root, Deadline deadline) {
+  refuse_thread(root);
+  refuse_own_family(root);
+  if (is_kernel_thread(root)) throw refused(root, "it is a kernel thread");
+  TreeSeizer seizer(deadline);
+  seizer.seize(root);
+  Hold hold;
+  hold.processes_ = seizer.take_processes();
+  hold.problems_ = seizer.take_problems();
+  hold.unstopped_ = seizer.take_unstopped();
+  hold.began_ = seizer.began();
+  return hold;
+}
+
+Hold::~Hold() {
+  try {
+    release();
+  } catch (const std::exception& error) {
+    log::detail("while releasing the tree: {}", error.what());
+  }
+}
+
+std::chrono::nanoseconds Hold::pause() const {
+  return (ended_ == Clock::time_point{} ? Clock::now() : ended_) - began_;
+}
+
+void Hold::each_in_reverse(const std::function<void(HeldProcess&)>& action) {
+  std::exception_ptr first;
+  for (auto process = processes_.rbegin(); process != processes_.rend(); ++process) {
+    try {
+      action(*process);
+    } catch (...) {
+      if (!first) first = std::current_exception();
+    }
+  }
+  if (ended_ == Clock::time_point{}) ended_ = Clock::now();
+  if (first) std::rethrow_exception(first);
+}
+
+void Hold::release() {
+  each_in_reverse([](HeldProcess& process) {
+    for (auto task = process.tasks.rbegin(); task != process.tasks.rend(); ++task) task->release();
+  });
+  // A vfork parent stops when its child, just released, has come to its exec or exit. If that takes long, it stays
+  // stopped until our end, which detaches everything.
+  unstopped_.clear();
+}
+
+void Hold::release_stopped() {
+  for (const HeldProcess& process : processes_)
+    if (!process.zombie) kernel::kill(process.pid, SIGSTOP);
+  release();
+}
+
+void Hold::kill() {
+  for (auto process = processes_.rbegin(); process != processes_.rend(); ++process)
+    if (!process->zombie) kernel::kill(process->pid, SIGKILL);
+  each_in_reverse([](HeldProcess& process) {
+    for (auto task = process.tasks.rbegin(); task != process.tasks.rend(); ++task) task->kill_and_reap();
+  });
+  for (Task& task : unstopped_) task.kill_and_reap();
+  unstopped_.clear();
+  wait_until_gone();
+}
+
+// Orphans are reaped by init (or a sub-reaper) in its own time. The root is its parent's business.
+void Hold::wait_until_gone() const {
+  Deadline deadline = Clock::now() + kGoneTime;
+  for (size_t n = 1; n < processes_.size(); ++n)
+    while (is_there(processes_[n].pid) && Clock::now() < deadline) std::this_thread::sleep_for(milliseconds(1));
+}
+
+}  // namespace cairn::tracee

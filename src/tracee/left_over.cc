@@ -1,0 +1,42 @@
+// A task that is found in the batch loop: its cairn was killed, and it has been seized again (or was stopped by job
+// control) before it came to the end of the batch. It goes from call to call until its healing rt_sigreturn is done;
+// then it is where the killed cairn had found it.
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <cstddef>
+
+#include "kernel/calls.h"
+#include "tracee/batch_layout.h"
+#include "tracee/ptrace.h"
+#include "tracee/task.h"
+
+namespace cairn::tracee {
+
+bool Task::in_left_over_batch(const user_regs_struct& registers) const {
+  BatchPageHeader header;
+  iovec local = {&header, sizeof(header)};
+  iovec remote = {reinterpret_cast<void*>(registers.rip & ~uint64_t{kPageSize - 1}), sizeof(header)};
+  ssize_t size = kernel::try_process_vm_readv(thread_, {&local, 1}, {&remote, 1});
+  return size == static_cast<ssize_t>(sizeof(header)) && header.magic == kBatchPageMagic;
+}
+
+void Task::finish_left_over_batch() {
+  constexpr int kStopsAtMost = 4000;  // twice the calls of the largest batch, and some
+  Deadline deadline = Clock::now() + std::chrono::seconds(10);
+  bool returning = false;
+  for (int n = 0; n < kStopsAtMost; ++n) {
+    set_going();
+    if (!ptrace::resume(thread_, ptrace::Resume::kToSyscall)) fail_as_dead();
+    int status = next_stop(deadline);
+    keep_if_stop_signal(status);
+    if (status >> 8 != (SIGTRAP | ptrace::kSyscallStop)) continue;  // the batch's own signal, or a group stop
+    if (returning) return;
+    auto number = ptrace::peek_register(thread_, offsetof(user_regs_struct, orig_rax));
+    if (!number) fail_as_dead();
+    returning = *number == SYS_rt_sigreturn;
+  }
+  throw Error(fmt::format("{} does not leave the batch of a killed cairn", name()));
+}
+
+}  // namespace cairn::tracee

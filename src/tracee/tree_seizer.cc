@@ -1,0 +1,258 @@
+#include "tracee/tree_seizer.h"
+
+#include <linux/kcmp.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "kernel/calls.h"
+#include "tracee/ptrace.h"
+
+namespace cairn::tracee {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr unsigned kOptions = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
+constexpr auto kFirstWait = milliseconds(3);  // for a task that has no reason to be late
+constexpr auto kLaterWait = milliseconds(5);
+
+std::vector<HostPid> parse_pids(const std::string& text) {
+  std::vector<HostPid> pids;
+  const char* end = text.data() + text.size();
+  for (const char* at = text.data(); at < end; ++at) {
+    pid_t pid = 0;
+    auto [rest, status] = std::from_chars(at, end, pid);
+    if (status != std::errc()) break;
+    pids.push_back({pid});
+    at = rest;
+  }
+  return pids;
+}
+
+// Thread ids; none when the process is gone.
+std::vector<HostPid> threads_of(const kernel::ProcDir& proc) {
+  std::vector<HostPid> threads;
+  if (auto directory = kernel::try_open_at(proc.fd(), "task", O_RDONLY | O_DIRECTORY))
+    for (const std::string& name : kernel::list_directory(directory->get()))
+      for (HostPid pid : parse_pids(name)) threads.push_back(pid);
+  std::ranges::sort(threads);
+  return threads;
+}
+
+std::string task_file(HostPid thread, const char* name) { return fmt::format("task/{}/{}", thread.value, name); }
+
+bool is_dead_state(char state) { return state == 'Z' || state == 'X'; }
+
+}  // namespace
+
+TreeSeizer::TreeSeizer(Deadline deadline) : deadline_(deadline) {}
+
+void TreeSeizer::seize(HostPid root) {
+  if (!add_process(root)) throw Error(fmt::format("process {} does not exist", root.value));
+  do {
+    while (seize_new_threads()) stop_all();
+  } while (find_children());
+  read_states();
+  find_filtered();
+  drop_dead();
+}
+
+bool TreeSeizer::add_process(HostPid pid) {
+  if (found_.contains(pid)) return false;
+  auto proc = kernel::ProcDir::open(pid);
+  if (!proc) return false;
+  found_.emplace(pid, HeldProcess{pid, {}, false, {}, {}, std::move(*proc), {}});
+  return true;
+}
+
+bool TreeSeizer::seize_new_threads() {
+  bool any = false;
+  for (auto& [pid, process] : found_) any |= seize_new_threads(process);
+  return any;
+}
+
+bool TreeSeizer::seize_new_threads(HeldProcess& process) {
+  std::set<HostPid> known;
+  for (const Task& task : process.tasks) known.insert(task.thread());
+  std::vector<HostPid> fresh;
+  for (HostPid thread : threads_of(process.proc))
+    if (!known.contains(thread) && !refused_.contains(thread)) fresh.push_back(thread);
+  for (HostPid thread : fresh)
+    if (auto channel = process.proc.try_read(task_file(thread, "wchan")))
+      process.wait_channels[thread.value] = *channel;
+  size_t before = process.tasks.size();
+  for (HostPid thread : fresh) seize_thread(process, thread);
+  return process.tasks.size() > before;
+}
+
+void TreeSeizer::seize_thread(HeldProcess& process, HostPid thread) {
+  std::optional<Refusal> refusal;
+  if (auto task = Task::try_seize(process.pid, thread, kOptions, refusal))
+    process.tasks.push_back(std::move(*task));
+  else if (refusal && tracer_of(process.pid, thread).value == ::getpid())  // attached at its birth
+    process.tasks.push_back(Task::adopt(process.pid, thread, kOptions | PTRACE_O_TRACESYSGOOD));
+  else if (refusal && refused_.insert(thread).second)
+    problems_.push_back({process.pid, thread, refusal->reason, refusal->remedy});
+}
+
+std::vector<HostPid> TreeSeizer::children_of(const HeldProcess& process) const {
+  std::vector<HostPid> children;
+  for (HostPid thread : threads_of(process.proc))
+    if (auto text = process.proc.try_read(task_file(thread, "children")))
+      for (HostPid child : parse_pids(*text)) children.push_back(child);
+  return children;
+}
+
+bool TreeSeizer::find_children() {
+  std::vector<HostPid> children;
+  for (auto& [pid, process] : found_) std::ranges::copy(children_of(process), std::back_inserter(children));
+  bool any = false;
+  for (HostPid child : children) any |= add_process(child);
+  return any;
+}
+
+// True when all have stopped (or died) by then.
+bool TreeSeizer::stop_within(Deadline deadline) {
+  bool all = true;
+  for (auto& [pid, process] : found_) {
+    for (Task& task : process.tasks) {
+      if (task.stopped()) continue;
+      Task::Arrival arrival = task.wait_until_stopped(deadline);
+      if (arrival == Task::Arrival::kStopped && began_ == Clock::time_point{}) began_ = Clock::now();
+      if (arrival == Task::Arrival::kStopped) running_.erase(task.thread());
+      if (arrival == Task::Arrival::kTimeout) all = false;
+    }
+    std::erase_if(process.tasks, [](const Task& task) { return !task.attached_; });
+  }
+  return all;
+}
+
+std::vector<std::pair<HostPid, HostPid>> TreeSeizer::unstopped_threads() const {
+  std::vector<std::pair<HostPid, HostPid>> threads;
+  for (const auto& [pid, process] : found_)
+    for (const Task& task : process.tasks)
+      if (!task.stopped()) threads.emplace_back(pid, task.thread());
+  return threads;
+}
+
+void TreeSeizer::stop_all() {
+  Deadline deadline = Clock::now() + kFirstWait;
+  while (!stop_within(std::min(deadline, deadline_))) {
+    if (Clock::now() >= deadline_) return give_up_unstopped();
+    for (auto [process, thread] : unstopped_threads())
+      if (!running_.contains(thread) && is_in_vfork(process, thread)) help_vfork(process, thread);
+    deadline = Clock::now() + kLaterWait;
+  }
+}
+
+// The child shares the parent's memory, and nothing but its exec or exit brings the parent back. It may be held
+// already, be attached to us by its birth, or not be known at all and run.
+void TreeSeizer::help_vfork(HostPid parent, HostPid thread) {
+  auto text = found_.at(parent).proc.try_read(task_file(thread, "children"));
+  if (!text) return;
+  for (HostPid child : parse_pids(*text))
+    if (kernel::try_kcmp(parent, child, KCMP_VM) == 0) let_run(child);
+}
+
+void TreeSeizer::let_run(HostPid child) {
+  if (add_process(child) && tracer_of(child, child).value != ::getpid()) {
+    found_.erase(child);  // it runs; find_children() comes upon it later
+    return;
+  }
+  HeldProcess& process = found_.at(child);
+  if (process.tasks.empty()) seize_new_threads(process);
+  for (Task& task : process.tasks) {
+    if (task.wait_until_stopped(Clock::now() + kFirstWait) != Task::Arrival::kStopped) continue;
+    if (!running_.insert(task.thread()).second) continue;
+    task.set_going();
+    ptrace::resume(task.thread(), ptrace::Resume::kContinue);
+  }
+}
+
+void TreeSeizer::give_up_unstopped() {
+  for (HostPid thread : running_) ptrace::interrupt(thread);
+  stop_within(Clock::now() + kLaterWait);
+  for (auto& [pid, process] : found_) {
+    for (Task& task : process.tasks) {
+      if (task.stopped()) continue;
+      bool vfork = is_in_vfork(pid, task.thread());
+      problems_.push_back({pid, task.thread(),
+                           vfork ? "it is in vfork(2), and its child has not called exec or exited in time"
+                                 : "it did not stop in time; it waits in the kernel",
+                           "try again, or raise --timeout"});
+      refused_.insert(task.thread());
+      unstopped_.push_back(std::move(task));
+    }
+    std::erase_if(process.tasks, [](const Task& task) { return !task.stopped(); });
+  }
+}
+
+void TreeSeizer::read_states(HeldProcess& process) {
+  for (Task& task : process.tasks) {
+    try {
+      task.state();
+    } catch (const Error&) {
+      if (ptrace::get_mask(task.thread())) throw;
+      task.wait_until_stopped(Clock::now() + kLaterWait);
+      task.forget();  // killed meanwhile by somebody else
+    }
+  }
+  std::erase_if(process.tasks, [](const Task& task) { return !task.attached_; });
+}
+
+void TreeSeizer::read_states() {
+  for (auto& [pid, process] : found_) read_states(process);
+}
+
+// Tasks in which no call can be made.
+void TreeSeizer::find_filtered() {
+  bool may_suspend = true;
+  for (auto& [pid, process] : found_) {
+    for (Task& task : process.tasks) {
+      if (task.state().registers.cs != Task::k64BitCode)
+        problems_.push_back({pid, task.thread(), "it runs 32-bit code", "only 64-bit programs can be checkpointed"});
+      may_suspend = may_suspend && task.try_suspend_seccomp();
+      if (may_suspend) continue;
+      if (auto refusal = seccomp_refusal(pid, task.thread()))
+        problems_.push_back({pid, task.thread(), refusal->reason, refusal->remedy});
+    }
+  }
+}
+
+void TreeSeizer::describe(HeldProcess& process) const {
+  auto text = process.proc.try_read("stat");
+  if (!text) return;
+  kernel::Stat stat = kernel::parse_stat(*text);
+  process.parent = {stat.parent()};
+  process.zombie = is_dead_state(stat.state) && process.tasks.empty();
+  std::ranges::sort(process.tasks, {},
+                    [&](const Task& task) { return task.thread() == process.pid ? HostPid{0} : task.thread(); });
+  if (!process.zombie && is_dead_state(stat.state)) process.dead_leader.push_back(process.pid);
+}
+
+// What died while we looked and was reaped by its parent is no part of the tree any more.
+void TreeSeizer::drop_dead() {
+  for (auto& [pid, process] : found_) describe(process);
+  std::erase_if(found_, [&](const auto& entry) {
+    const HeldProcess& process = entry.second;
+    bool has_problem =
+        std::ranges::any_of(problems_, [&](const auto& problem) { return problem.process == entry.first; });
+    return process.tasks.empty() && !process.zombie && !has_problem;
+  });
+}
+
+std::vector<HeldProcess> TreeSeizer::take_processes() {
+  std::vector<HeldProcess> ordered;
+  while (!found_.empty()) {
+    auto next = std::ranges::find_if(found_, [&](const auto& entry) { return !found_.contains(entry.second.parent); });
+    if (next == found_.end()) next = found_.begin();
+    ordered.push_back(std::move(next->second));
+    found_.erase(next);
+  }
+  return ordered;
+}
+
+}  // namespace cairn::tracee
