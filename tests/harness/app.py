@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .processes import Deadline, read_text
+from .processes import Deadline, has_ended, read_text
 
 
 class App:
@@ -38,6 +40,19 @@ class App:
 
     # --- means
 
+    def program(self, name: str) -> str:
+        """The path of an installed program; `needs` has said that it is there."""
+        found = shutil.which(name)
+        assert found, f"{name} is not installed"
+        return found
+
+    def run(self, *argv: str) -> None:
+        """Something that comes before the application: a compiler."""
+        subprocess.run(argv, cwd=self.directory, check=True, timeout=self.deadline.left(), stdin=subprocess.DEVNULL)
+
+    def has_ended(self) -> bool:
+        return has_ended(self.pid)
+
     def path(self, name: str) -> Path:
         return self.directory / name
 
@@ -49,5 +64,6 @@ class App:
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         while not condition():
+            assert self.pid == 0 or not has_ended(self.pid), f"the application has ended before: {what}"
             assert not self.deadline.passed(), f"never came: {what}"
             time.sleep(0.01)

@@ -44,12 +44,14 @@ class Play:
         self.complaints: list[tuple[str, str]] = []
         self.inspected: list[dict] = []
         self.root = 0
+        self.outsiders: frozenset[int] = frozenset()  # what the program itself has put outside its tree
 
     # --- the program
 
     def start(self) -> None:
         self.start_command([str(self.binary)])
         self._wait_for_line("ready")
+        self.outsiders = frozenset(processes.children(os.getpid())) - {self.root}
 
     def start_command(self, argv: list[str], more_environment: dict[str, str] | None = None) -> None:
         environment = {
@@ -81,7 +83,7 @@ class Play:
 
     def _wait_for_line(self, wanted: str) -> None:
         while wanted not in (lines := self._status_lines()):
-            if processes.state(self.root) in (None, "Z"):
+            if processes.has_ended(self.root):
                 code = processes.reap(self.root)
                 if code == _SKIP_CODE:
                     raise Skip(" ".join(lines))
@@ -133,7 +135,13 @@ class Play:
             more = [f"... and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
             self.complain("fixed point", "\n".join(["records differ:", *lines[:_MOST_LINES], *more]))
 
-    def expect_no_process(self, keep: frozenset[int] = frozenset()) -> None:
+    def expect_only_the_tree(self) -> None:
+        self._expect_no_process(self.outsiders | {self.root})
+
+    def expect_no_process(self) -> None:
+        self._expect_no_process(frozenset())
+
+    def _expect_no_process(self, keep: frozenset[int]) -> None:
         """Nothing is left below the harness but `keep` and what belongs to it."""
         patience = Deadline.after(2)
         while True:
@@ -162,7 +170,7 @@ class Play:
                 raise Broken("checkpoint --then kill: the root is still there") from None
             self.expect_no_process()
         else:
-            self.expect_no_process(keep=frozenset({self.root}))
+            self.expect_only_the_tree()
         return image
 
     def inspect(self, image: Path) -> dict:
@@ -175,7 +183,7 @@ class Play:
         self.root = self.cairn.restore(image)
         if self.root != old:
             self.complain("pids", f"the root was {old} and is {self.root}")
-        self.expect_no_process(keep=frozenset({self.root}))
+        self.expect_only_the_tree()
 
     def _images(self) -> list[str]:
         return sorted(path.name for path in self.cairn_directory.iterdir() if path.suffix == ".cairn")
@@ -245,7 +253,7 @@ def refused(play: Play) -> None:
             play.complain("refusal", f"{outcome.command}\nexit code {outcome.code}, expected 3\n{outcome.text()}")
         elif not re.search(reason, outcome.text(), re.IGNORECASE):
             play.complain("refusal", f"{outcome.command}\nno reason matches {reason!r}\n{outcome.text()}")
-        play.expect_no_process(keep=frozenset({play.root}))
+        play.expect_only_the_tree()
     play._expect_only([])
     play.expect_same(before, "after a refusal")
     play.finish()

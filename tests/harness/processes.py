@@ -44,6 +44,11 @@ def state(pid: int) -> str | None:
     return text[text.rindex(")") + 2] if text else None
 
 
+def has_ended(pid: int) -> bool:
+    """Whether no thread of a process runs any more; a leader may be a zombie before the others."""
+    return state(pid) in (None, "Z") and all(state(tid) in (None, "Z") for tid in tasks(pid))
+
+
 def tasks(pid: int) -> list[int]:
     try:
         return sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))
@@ -127,7 +132,7 @@ def reap(pid: int) -> int | None:
 
 def reap_dead_children() -> None:
     for pid in children(os.getpid()):
-        if state(pid) == "Z":
+        if has_ended(pid):
             reap(pid)
 
 
@@ -137,7 +142,7 @@ def end_everything_below(pid: int, keep: frozenset[int] = frozenset()) -> list[i
     deadline = Deadline.after(20)
     while not deadline.passed():
         reap_dead_children()
-        live = [p for p in descendants(pid) if p not in keep and state(p) not in (None, "Z")]
+        live = [p for p in descendants(pid) if p not in keep and not has_ended(p)]
         if not live and not [p for p in children(pid) if p not in keep]:
             break
         for process in live:

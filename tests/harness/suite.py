@@ -58,6 +58,7 @@ class Suite:
         self.jobs = jobs
         self.keep = keep
         self.base = Path(tempfile.mkdtemp(prefix="cairn-tests."))
+        self.base.chmod(0o755)  # programs that drop their privileges come back for `go`
         self.results: list[Result] = []
         self._running: list[_Running] = []
         self._selector = selectors.DefaultSelector()

@@ -23,9 +23,7 @@ static char* set_stack() {
 
 int main() {
   struct sigaction action {};
-  action.sa_handler = [](int) {
-    handler_ran_at = static_cast<char*>(__builtin_frame_address(0));
-  };
+  action.sa_handler = [](int) { handler_ran_at = static_cast<char*>(__builtin_frame_address(0)); };
   action.sa_flags = SA_ONSTACK;
   must(sigaction(SIGUSR1, &action, nullptr), "sigaction");
   int ends[2];
