@@ -26,7 +26,7 @@ TEST(ImageRoundTrip, EmptyImage) {
 }
 
 TEST(ImageRoundTrip, HeadAndRecords) {
-  TestDirectory directory;
+  TestDirectory directory(std::filesystem::temp_directory_path());
   write_small_image(directory / "a.cairn");
   Reader reader = Reader::open(directory / "a.cairn");
   Head expected = small_head();
