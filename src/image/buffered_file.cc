@@ -19,9 +19,4 @@ void BufferedFile::flush() {
   buffer_.clear();
 }
 
-void BufferedFile::finish() {
-  if (!buffer_.empty()) flush();
-  kernel::fsync(fd_.get());
-}
-
 }  // namespace cairn::image

@@ -14,15 +14,14 @@ class BufferedFile {
  public:
   explicit BufferedFile(OwnedFd fd) : fd_(std::move(fd)) {}
   void append(std::string_view bytes);
-  // Writes what is left and waits until it is on the disk.
-  void finish();
+  // Writes what is left; fsync(2) is the caller's.
+  void flush();
 
   uint64_t size() const { return size_; }
   uint64_t digest() const { return digest_.value(); }
+  int fd() const { return fd_.get(); }
 
  private:
-  void flush();
-
   OwnedFd fd_;
   std::string buffer_;
   uint64_t size_ = 0;

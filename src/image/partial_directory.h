@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/owned_fd.h"
 #include "image/writer.h"
@@ -21,8 +22,8 @@ class PartialDirectory {
   void claim();
   // A new file, 0600, open for reading and writing.
   OwnedFd make_file(std::string_view name) const;
-  // All files are finished: makes the directory durable under its final name. Nothing is published when it throws.
-  void publish();
+  // Makes the directory with all its files, `files`, durable under its final name. Nothing is published when it throws.
+  void publish(std::vector<int> files);
 
  private:
   bool try_claim();

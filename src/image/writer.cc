@@ -8,7 +8,6 @@
 #include "image/partial_directory.h"
 #include "image/uuid.h"
 #include "image/varint.h"
-#include "kernel/calls.h"
 
 namespace cairn::image {
 namespace {
@@ -46,6 +45,14 @@ std::string serialize_record(RecordId id, const std::string& kind, RecordId owne
   return bytes;
 }
 
+FileDigest describe_file(std::string_view name, uint64_t size, uint64_t digest) {
+  FileDigest file;
+  file.set_name(std::string(name));
+  file.set_size(size);
+  file.set_digest(digest);
+  return file;
+}
+
 // The digest is the last field, over all that stands before it.
 std::string serialize_trailer(const Trailer& trailer) {
   std::string bytes = trailer.SerializeAsString();
@@ -61,8 +68,8 @@ struct Writer::State {
 
   void create();
   FileDigest write_file(std::string_view name, std::string_view magic, const std::string& message);
-  FileDigest finish_records();
-  Trailer trailer();
+  FileDigest flush_records();
+  Trailer write_other_files();
   void check_owners() const;
 
   PartialDirectory directory;
@@ -70,7 +77,7 @@ struct Writer::State {
   std::unique_ptr<PageWriter> pages;
   std::unordered_set<RecordId> ids, owners;
   Head head;
-  uint64_t other_bytes = 0;  // of the files that commit() writes
+  std::vector<std::unique_ptr<BufferedFile>> other_files;  // those that commit() writes
 };
 
 void Writer::State::create() {
@@ -86,44 +93,32 @@ void Writer::State::check_owners() const {
 }
 
 FileDigest Writer::State::write_file(std::string_view name, std::string_view magic, const std::string& message) {
-  BufferedFile file(directory.make_file(name));
+  BufferedFile& file = *other_files.emplace_back(std::make_unique<BufferedFile>(directory.make_file(name)));
   file.append(magic);
   file.append(message);
-  file.finish();
-  other_bytes += file.size();
-  FileDigest digest;
-  digest.set_name(std::string(name));
-  digest.set_size(file.size());
-  digest.set_digest(file.digest());
-  return digest;
+  file.flush();
+  return describe_file(name, file.size(), file.digest());
 }
 
-FileDigest Writer::State::finish_records() {
+FileDigest Writer::State::flush_records() {
   check_size(kRecordsFile, records->size(), kMostRecordsFile);
-  records->finish();
-  FileDigest digest;
-  digest.set_name(std::string(kRecordsFile));
-  digest.set_size(records->size());
-  digest.set_digest(records->digest());
-  return digest;
+  records->flush();
+  return describe_file(kRecordsFile, records->size(), records->digest());
 }
 
-// Writes every other file, and says what they have become.
-Trailer Writer::State::trailer() {
+// All but the trailer; returns what the trailer says of them.
+Trailer Writer::State::write_other_files() {
   Trailer trailer;
   trailer.set_uuid(head.uuid());
   trailer.set_record_count(ids.size());
   *trailer.add_files() = write_file(kHeadFile, kHeadMagic, head.SerializeAsString());
-  *trailer.add_files() = finish_records();
+  *trailer.add_files() = flush_records();
   const PageIndex index = pages->index();
   check_size(kIndexFile, kMagicSize + index.ByteSizeLong(), kMostIndexFile);
-  const FileDigest index_digest = write_file(kIndexFile, kIndexMagic, index.SerializeAsString());
-  kernel::fsync(pages->fd());
-  FileDigest& pages_digest = *trailer.add_files();
-  pages_digest.set_name(std::string(kPagesFile));
-  pages_digest.set_size(pages->bytes());
-  pages_digest.set_digest(index_digest.digest());  // the index vouches for the pages, frame by frame
-  *trailer.add_files() = index_digest;
+  const FileDigest index_file = write_file(kIndexFile, kIndexMagic, index.SerializeAsString());
+  // The index vouches for the pages, frame by frame.
+  *trailer.add_files() = describe_file(kPagesFile, pages->bytes(), index_file.digest());
+  *trailer.add_files() = index_file;
   return trailer;
 }
 
@@ -161,11 +156,16 @@ PageWriter& Writer::pages() { return *state_->pages; }
 void Writer::commit() {
   CAIRN_ASSERT(state_->head.has_format_version());  // set_head() came before
   state_->check_owners();
-  const std::string trailer = serialize_trailer(state_->trailer());
-  state_->write_file(kTrailerFile, kTrailerMagic, trailer);
-  state_->directory.publish();
+  state_->write_file(kTrailerFile, kTrailerMagic, serialize_trailer(state_->write_other_files()));
+  std::vector<int> fds = {state_->records->fd(), state_->pages->fd()};
+  for (const auto& file : state_->other_files) fds.push_back(file->fd());
+  state_->directory.publish(std::move(fds));
 }
 
-uint64_t Writer::bytes() const { return state_->records->size() + state_->pages->bytes() + state_->other_bytes; }
+uint64_t Writer::bytes() const {
+  uint64_t bytes = state_->records->size() + state_->pages->bytes();
+  for (const auto& file : state_->other_files) bytes += file->size();
+  return bytes;
+}
 
 }  // namespace cairn::image

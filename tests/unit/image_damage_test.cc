@@ -61,8 +61,7 @@ struct ForgedImage {
     write_whole(path + "/pages-index", index_bytes);
     Trailer own;
     own.set_digest(digest(trailer.SerializeAsString()));
-    write_whole(path + "/trailer",
-                std::string(kTrailerMagic) + trailer.SerializeAsString() + own.SerializeAsString());
+    write_whole(path + "/trailer", std::string(kTrailerMagic) + trailer.SerializeAsString() + own.SerializeAsString());
   }
 };
 
