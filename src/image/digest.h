@@ -11,8 +11,9 @@
 
 namespace cairn::image {
 
-inline uint64_t digest(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
-inline uint64_t digest(std::span<const std::byte> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+uint64_t digest(const void* data, size_t size);
+inline uint64_t digest(std::string_view bytes) { return digest(bytes.data(), bytes.size()); }
+inline uint64_t digest(std::span<const std::byte> bytes) { return digest(bytes.data(), bytes.size()); }
 
 class DigestStream {
  public:

@@ -113,6 +113,7 @@ Trailer Writer::State::write_other_files() {
   trailer.set_record_count(ids.size());
   *trailer.add_files() = write_file(kHeadFile, kHeadMagic, head.SerializeAsString());
   *trailer.add_files() = flush_records();
+  pages->finish();
   const PageIndex index = pages->index();
   check_size(kIndexFile, kMagicSize + index.ByteSizeLong(), kMostIndexFile);
   const FileDigest index_file = write_file(kIndexFile, kIndexMagic, index.SerializeAsString());

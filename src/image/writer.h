@@ -22,20 +22,27 @@ enum class Existing { kRefuse, kReplace };
 // Collects page bytes in frames; any number of threads may append.
 class PageWriter {
  public:
-  explicit PageWriter(OwnedFd file) : file_(std::move(file)) {}
+  explicit PageWriter(OwnedFd file);
   // Appends whole pages (at most kFrameSize bytes) as one frame and returns its offset in the page file. After a
   // failure the image can't be committed.
   uint64_t append(std::span<const std::byte> pages);
   uint64_t bytes() const;
   PageIndex index() const;  // sorted by offset; no append may be running
+  void finish();            // gives back what was preallocated in vain
   int fd() const { return file_.get(); }
 
  private:
-  uint64_t reserve(size_t size);
+  struct Reservation {
+    uint64_t offset;
+    uint64_t preallocate_from, preallocate_to;  // what the owner of the reservation is to preallocate
+  };
+  Reservation reserve(size_t size);
 
   OwnedFd file_;
+  bool preallocates_;
   mutable std::mutex mutex_;
   uint64_t end_ = 0;
+  uint64_t preallocated_ = 0;
   std::vector<Frame> frames_;  // in the order in which they were finished
 };
 

@@ -1,8 +1,10 @@
 #include "kernel/storage.h"
 
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include <cerrno>
 
@@ -34,6 +36,17 @@ int try_rename(const std::string& from, const std::string& to, unsigned flags) {
 void change_mode(int fd, mode_t mode) {
   long result = call("fchmod", SYS_fchmod, fd, mode);
   if (result < 0) fail("chmod", describe_descriptor(fd), result);
+}
+
+bool try_preallocate(int fd, off_t offset, off_t size) {
+  return call("fallocate", SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, offset, size) == 0;
+}
+
+long file_system_type(int fd) {
+  struct statfs status {};
+  long result = call("fstatfs", SYS_fstatfs, fd, arg(&status));
+  if (result < 0) fail("fstatfs", describe_descriptor(fd), result);
+  return status.f_type;
 }
 
 void random_bytes(void* data, size_t size) {

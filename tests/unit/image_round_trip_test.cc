@@ -147,6 +147,22 @@ TEST(ImageRoundTrip, FramesFromFourThreads) {
   EXPECT_EQ(wrong, 0);
 }
 
+TEST(ImageRoundTrip, NoSpaceIsKeptThatWasAllocatedAhead) {
+  TestDirectory directory(std::filesystem::temp_directory_path());
+  const std::vector<std::byte> frame = page_pattern(kFrameSize / kPageSize, 1);
+  {
+    Writer writer = Writer::create(directory / "a.cairn", Existing::kRefuse);
+    writer.set_head(Head());
+    for (int i = 0; i < 20; ++i) writer.pages().append(frame);
+    writer.commit();
+  }
+  struct stat status;
+  ASSERT_EQ(::stat((directory / "a.cairn/pages-0").c_str(), &status), 0);
+  EXPECT_EQ(status.st_size, 20 * kFrameSize);
+  EXPECT_LT(status.st_blocks * 512, 21 * kFrameSize);
+  read_all_frames(Reader::open(directory / "a.cairn"));
+}
+
 TEST(ImageRoundTrip, ReadPagesAcrossFrames) {
   TestDirectory directory;
   write_small_image(directory / "a.cairn", 7);
@@ -209,6 +225,9 @@ TEST(ImageDigest, StreamEqualsBuffer) {
   stream.update(bytes.substr(1, 777));
   stream.update(bytes.substr(778));
   EXPECT_EQ(stream.value(), digest(bytes));
+  for (size_t size : {1, 16, 17, 240, 241, 1023, 1024, 4096, 65536}) {
+    EXPECT_EQ(digest(std::string_view(bytes).substr(0, size)), XXH3_64bits(bytes.data(), size)) << size;
+  }
   EXPECT_EQ(digest(std::string_view()), 0x2d06800538d394c2U);  // XXH3_64bits("") of the specification
 }
 
