@@ -1,0 +1,329 @@
+#include "graph/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <queue>
+
+#include "graph/births.h"
+#include "graph/references.h"
+
+namespace cairn::graph {
+namespace {
+
+using image::Milestone;
+
+std::vector<Milestone> milestones_of(Shape shape) {
+  switch (shape) {
+    case Shape::kObject:
+    case Shape::kProcess:
+      return {image::MADE, image::CONNECTED, image::SEALED};
+    case Shape::kTask:
+      return {image::BORN, image::MAPPED, image::TABLED, image::SEALED};
+    case Shape::kMm:
+      return {image::GROWN, image::MADE};
+    case Shape::kShared:
+    case Shape::kAttribute:
+      return {image::MADE};
+  }
+  return {};
+}
+
+bool intersect(const Traits& a, const Traits& b) {
+  return std::any_of(a.begin(), a.end(), [&](Trait trait) { return b.contains(trait); });
+}
+
+}  // namespace
+
+// Collects nodes and edges, then sorts.
+class PlanBuilder {
+ public:
+  PlanBuilder(const RecordSet& records, const Tree& tree, const std::function<KindFacts(const std::string&)>& facts)
+      : records_(records), tree_(tree) {
+    for (const auto& [id, record] : records.all()) {
+      if (!facts_.contains(record.kind)) facts_[record.kind] = facts(record.kind);
+    }
+  }
+
+  void build(Plan& plan) {
+    add_nodes();
+    for (const auto& [id, record] : records_.all()) add_reference_edges(record);
+    add_task_edges();
+    add_birth_edges();
+    add_attribute_edges();
+    sort(plan);
+  }
+
+ private:
+  struct Edge {
+    size_t before;
+    const char* reason;
+  };
+  struct Node {
+    RecordId record;
+    Milestone milestone;
+    RecordId actor;
+    std::vector<Edge> needs;
+  };
+
+  const KindFacts& facts_of(const Record& record) const { return facts_.at(record.kind); }
+
+  void add_nodes() {
+    for (const auto& [id, record] : records_.all()) {
+      RecordId actor = tree_.actor(id);
+      if (!actor && record.owner) actor = tree_.actor(record.owner);
+      first_[id] = nodes_.size();
+      std::vector<Milestone> milestones = milestones_of(facts_of(record).shape);
+      for (size_t i = 0; i < milestones.size(); ++i) {
+        nodes_.push_back({id, milestones[i], actor, {}});
+        if (i > 0) nodes_.back().needs.push_back({nodes_.size() - 2, "its milestones in turn"});
+      }
+    }
+  }
+
+  // The node for a milestone of a record. MADE of a task is its birth; a missing CONNECTED or SEALED is the last that
+  // there is.
+  size_t node(RecordId record, Milestone milestone) const {
+    size_t first = first_.at(record);
+    size_t last = first;
+    for (size_t i = first; i < nodes_.size() && nodes_[i].record == record; ++i) {
+      if (nodes_[i].milestone == milestone) return i;
+      last = i;
+    }
+    return milestone == image::MADE ? first : last;
+  }
+
+  void edge(size_t before, size_t after, const char* reason) { nodes_[after].needs.push_back({before, reason}); }
+  void edge(RecordId before, Milestone its, RecordId after, Milestone mine, const char* reason) {
+    edge(node(before, its), node(after, mine), reason);
+  }
+
+  void add_reference_edges(const Record& record) {
+    for_each_reference(*record.body, [&](const Reference& reference) {
+      Order order = order_of(reference);
+      if (!reference.target || order.mine == image::UNSPECIFIED) return;
+      edge(reference.target, order.its, record.id, order.mine, reference.field->name().c_str());
+    });
+  }
+
+  void add_task_edges() {
+    for (RecordId id : tree_.processes()) {
+      const ProcessNode& process = tree_.process(id);
+      edge(process.leader(), image::BORN, id, image::MADE, "a process is there when its leader is born");
+      for (RecordId task : process.tasks) {
+        edge(task, image::SEALED, id, image::SEALED, "a process is sealed after its tasks");
+        edge(id, image::CONNECTED, task, image::SEALED, "session and group are joined before the seal");
+        if (task != process.leader()) {
+          edge(process.leader(), image::TABLED, task, image::BORN, "threads are born into a finished process");
+        }
+        add_shared_edges(task, records_.state<image::Task>(task));
+      }
+    }
+  }
+
+  void add_shared_edges(RecordId task, const image::Task& state) {
+    auto share = [&](uint64_t shared, Milestone needed_by, const char* reason) {
+      if (shared == 0) return;
+      RecordId id{shared};
+      if (tree_.actor(id) == task) edge(task, image::BORN, id, first_milestone(id), "its first user is born");
+      edge(id, image::MADE, task, needed_by, reason);
+    };
+    share(state.mm().id(), image::MAPPED, "its address space");
+    share(state.files().id(), image::TABLED, "its descriptor table");
+    share(state.fs().id(), image::SEALED, "its file system state");
+    share(state.sighand().id(), image::SEALED, "its signal dispositions");
+  }
+
+  Milestone first_milestone(RecordId record) const { return nodes_[first_.at(record)].milestone; }
+
+  void add_birth_edges() {
+    for (const Birth& birth : plan_births(tree_).births) {
+      const ProcessNode& child = tree_.process(birth.process);
+      add_group_edges(child);
+      if (!birth.creator) continue;
+      const ProcessNode& creator = tree_.process(birth.creator);
+      add_inheritance_edges(creator, child);
+      if (birth.session == Birth::Session::kAfterSetsid) {
+        edge(creator.id, image::CONNECTED, child.leader(), image::BORN, "it inherits the session of its parent");
+      } else if (birth.session == Birth::Session::kBeforeSetsid) {
+        edge(child.leader(), image::BORN, creator.id, image::CONNECTED,
+             "it stays in the session that its parent leaves");
+      }
+      if (!child.alive()) settle_children_.emplace(creator.id, child.id);
+    }
+  }
+
+  void add_group_edges(const ProcessNode& process) {
+    RecordId leader = tree_.by_pid(process.state->group());
+    if (!leader || leader == process.id) return;
+    edge(leader, image::CONNECTED, process.id, image::CONNECTED, "the group exists when its leader has made it");
+    const ProcessNode& group = tree_.process(leader);
+    if (!group.alive()) {
+      edge(process.id, image::CONNECTED, group.leader(), image::SEALED, "a group outlives its leader's death");
+    }
+  }
+
+  // What a child inherits must be in its creator, and what the creator has for itself alone must not be yet.
+  void add_inheritance_edges(const ProcessNode& creator, const ProcessNode& child) {
+    const auto& parent = records_.state<image::Task>(creator.leader());
+    const auto& state = records_.state<image::Task>(child.leader());
+    edge(creator.leader(), image::BORN, child.leader(), image::BORN, "its creator is born");
+    if (parent.mm().id() != 0) {
+      edge({parent.mm().id()}, image::GROWN, child.leader(), image::BORN, "it inherits pages of its creator");
+      if (state.mm().id() != parent.mm().id()) {
+        edge(child.leader(), image::BORN, {parent.mm().id()}, image::MADE,
+             "its creator holds what it inherits until then");
+      }
+    }
+    for (uint64_t own : {parent.files().id(), parent.fs().id(), parent.sighand().id()}) {
+      if (own != 0) edge(child.leader(), image::BORN, {own}, image::MADE, "it is born from a bare task");
+    }
+  }
+
+  void add_attribute_edges() {
+    std::map<RecordId, std::vector<size_t>> by_actor;
+    for (const auto& [id, record] : records_.all()) {
+      const KindFacts& facts = facts_of(record);
+      if (facts.shape != Shape::kAttribute && facts.shape != Shape::kShared) continue;
+      size_t mine = node(id, image::MADE);
+      RecordId actor = nodes_[mine].actor;
+      if (!actor) {
+        edge(record.owner, image::MADE, id, image::MADE, "what it hangs on is there");
+        edge(id, image::MADE, record.owner, image::SEALED, "an object is sealed after its attributes");
+        continue;
+      }
+      by_actor[actor].push_back(mine);
+      if (facts.shape == Shape::kAttribute) {
+        edge(actor, image::TABLED, id, image::MADE, "attributes follow memory and descriptors");
+        const KindFacts& owner = facts_of(records_.at(record.owner));
+        if (owner.shape == Shape::kShared)
+          edge(record.owner, image::MADE, id, image::MADE, "what it hangs on is there");
+      }
+      edge(id, image::MADE, actor, image::SEALED, "a task is sealed after its attributes");
+      if (facts.needs.contains(Trait::kQuietChildren)) add_quiet_edges(mine, actor);
+    }
+    for (const auto& [actor, attributes] : by_actor) add_trait_edges(attributes);
+  }
+
+  void add_quiet_edges(size_t mine, RecordId actor) {
+    auto [first, last] = settle_children_.equal_range(tree_.process_of(actor));
+    for (; first != last; ++first)
+      edge(node(first->second, image::SEALED), mine, "its dead children raise no more signals");
+  }
+
+  void add_trait_edges(const std::vector<size_t>& attributes) {
+    for (size_t a : attributes) {
+      const KindFacts& facts = facts_of(records_.at(nodes_[a].record));
+      if (facts.clobbers.empty()) continue;
+      for (size_t b : attributes) {
+        if (a == b) continue;
+        const KindFacts& other = facts_of(records_.at(nodes_[b].record));
+        if (intersect(other.needs, facts.clobbers)) edge(b, a, "it needs what this takes away");
+        if (intersect(other.sets, facts.clobbers)) edge(a, b, "this would undo it");
+      }
+    }
+  }
+
+  // Kahn's algorithm; among the steps that are ready the first in record order goes first, so that plans are stable.
+  void sort(Plan& plan) {
+    std::vector<std::vector<size_t>> followers(nodes_.size());
+    std::vector<size_t> open(nodes_.size());
+    std::priority_queue<size_t, std::vector<size_t>, std::greater<>> ready;
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      open[i] = nodes_[i].needs.size();
+      for (const Edge& need : nodes_[i].needs) followers[need.before].push_back(i);
+      if (open[i] == 0) ready.push(i);
+    }
+    std::vector<size_t> place(nodes_.size());
+    while (!ready.empty()) {
+      size_t next = ready.top();
+      ready.pop();
+      place[next] = plan.steps_.size();
+      Step step{nodes_[next].record, nodes_[next].milestone, nodes_[next].actor, {}};
+      std::vector<const char*> reasons;
+      for (const Edge& need : nodes_[next].needs) {
+        step.needs.push_back(place[need.before]);
+        reasons.push_back(need.reason);
+      }
+      plan.steps_.push_back(std::move(step));
+      plan.reasons_.push_back(std::move(reasons));
+      for (size_t follower : followers[next]) {
+        if (--open[follower] == 0) ready.push(follower);
+      }
+    }
+    if (plan.steps_.size() != nodes_.size()) throw_cycle(open);
+  }
+
+  std::string describe(size_t node) const {
+    const Record& record = records_.at(nodes_[node].record);
+    return fmt::format("{} {} {}", record.kind, record.id.value, milestone_name(nodes_[node].milestone));
+  }
+
+  [[noreturn]] void throw_cycle(const std::vector<size_t>& open) const {
+    size_t at = 0;
+    while (open[at] == 0) ++at;
+    std::vector<size_t> path;
+    while (std::find(path.begin(), path.end(), at) == path.end()) {
+      path.push_back(at);
+      for (const Edge& need : nodes_[at].needs) {
+        if (open[need.before] != 0) {
+          at = need.before;
+          break;
+        }
+      }
+    }
+    std::string text = "the plan of the restore has a cycle: " + describe(at);
+    for (size_t i = path.size(); i-- > 0;) {
+      text += " before " + describe(path[i]);
+      if (path[i] == at) break;
+    }
+    throw Error(text, Failure::kRefused);
+  }
+
+  const RecordSet& records_;
+  const Tree& tree_;
+  std::map<std::string, KindFacts> facts_;
+  std::vector<Node> nodes_;
+  std::map<RecordId, size_t> first_;
+  std::multimap<RecordId, RecordId> settle_children_;  // parent -> children that die during the restore
+};
+
+Plan::Plan(const RecordSet& records, const Tree& tree, const std::function<KindFacts(const std::string&)>& facts) {
+  PlanBuilder(records, tree, facts).build(*this);
+}
+
+std::vector<std::string> Plan::explain(const RecordSet& records) const {
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const Record& record = records.at(steps_[i].record);
+    std::string line =
+        fmt::format("{:5} {} {} {}", i, record.kind, record.id.value, milestone_name(steps_[i].milestone));
+    for (size_t n = 0; n < steps_[i].needs.size(); ++n) {
+      line += fmt::format("{}{} ({})", n == 0 ? "  <- " : ", ", steps_[i].needs[n], reasons_[i][n]);
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+std::string milestone_name(Milestone milestone) {
+  switch (milestone) {
+    case image::MADE:
+      return "made";
+    case image::CONNECTED:
+      return "connected";
+    case image::BORN:
+      return "born";
+    case image::MAPPED:
+      return "mapped";
+    case image::TABLED:
+      return "tabled";
+    case image::SEALED:
+      return "sealed";
+    case image::GROWN:
+      return "grown";
+    default:
+      return "unspecified";
+  }
+}
+
+}  // namespace cairn::graph

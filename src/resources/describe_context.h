@@ -1,0 +1,102 @@
+// What a kind can see and say while it describes: the held tree on one side, the records and obstacles on the other.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "graph/obstacle.h"
+#include "graph/records.h"
+#include "image/writer.h"
+#include "kernel/procfs.h"
+#include "tracee/batch.h"
+#include "tracee/hold.h"
+
+namespace cairn::resources {
+
+// One held task, as attribute kinds see it.
+class TaskView {
+ public:
+  TaskView(tracee::HeldProcess& process, tracee::Task& task);
+  TaskView(TaskView&&) = default;
+  tracee::HeldProcess& process() const { return *process_; }
+  tracee::Task& task() const { return *task_; }
+  HostPid thread() const { return task_->thread(); }
+  const kernel::ProcDir& proc() const { return proc_; }  // /proc/PID/task/TID
+  const kernel::KeyValues& status() const;               // read once
+  const kernel::Stat& stat() const;                      // read once
+
+ private:
+  tracee::HeldProcess* process_;
+  tracee::Task* task_;
+  kernel::ProcDir proc_;
+  mutable std::optional<kernel::KeyValues> status_;
+  mutable std::optional<kernel::Stat> stat_;
+};
+
+// One open file description, through a duplicate of our own (pidfd_getfd) or, for the file behind a mapping, one that
+// was opened by its map_files link. Reading through it must not change the object: no read(2), no seek.
+class DescriptionView {
+ public:
+  // `number` is the descriptor in `holder`, or -1 for the file of a mapping.
+  DescriptionView(OwnedFd duplicate, HostPid holder, int number, std::optional<int> flags = {});
+  DescriptionView(DescriptionView&&) = default;
+  int fd() const { return fd_.get(); }
+  HostPid holder() const { return holder_; }
+  int number() const { return number_; }
+  bool is_mapping() const { return number_ < 0; }
+  const std::string& link() const;          // /proc/self/fd/N
+  const kernel::KeyValues& fdinfo() const;  // of our duplicate: pos, flags, and the kind's own lines
+  const struct stat& stat() const;
+  int flags() const;  // F_GETFL; for the file of a mapping, what the mapping needs
+  bool is(mode_t type) const { return (stat().st_mode & S_IFMT) == type; }
+
+ private:
+  OwnedFd fd_;
+  HostPid holder_;
+  int number_;
+  mutable std::optional<int> flags_;
+  mutable std::optional<std::string> link_;
+  mutable std::optional<kernel::KeyValues> fdinfo_;
+  mutable std::optional<struct stat> stat_;
+};
+
+// Implemented by the engine.
+class DescribeContext {
+ public:
+  virtual ~DescribeContext() = default;
+
+  // Says why the object that is being described can't be kept. Its place (process, descriptor, mapping) is filled in.
+  virtual void obstacle(std::string reason, std::string remedy, std::string rule) = 0;
+
+  // The record of an object that several descriptions or mappings share, by a key that is unique for the kind (such as
+  // "device:inode"). The first call makes the record from what `describe` returns; it must be a state of that kind.
+  virtual RecordId object(const std::string& kind, const std::string& key,
+                          const std::function<std::unique_ptr<google::protobuf::Message>()>& describe) = 0;
+
+  // The record of a descriptor of a process of the tree (described now if it was not yet); 0 when it isn't open.
+  virtual RecordId description(HostPid process, int number) = 0;
+  // The record of the file behind a mapping or another handle of ours that has no descriptor in the tree. `flags` as
+  // for open(2).
+  virtual RecordId description_of(OwnedFd file, HostPid process, int flags) = 0;
+  // The process or task record with this id in cairn's pid namespace; 0 when it is outside the tree.
+  virtual RecordId process(HostPid pid) = 0;
+  virtual RecordId task(HostPid tid) = 0;
+  virtual std::vector<tracee::HeldProcess>& processes() = 0;
+
+  virtual graph::RecordSet& records() = 0;
+};
+
+// For bulk data, when every obstacle is known.
+class CaptureContext {
+ public:
+  virtual ~CaptureContext() = default;
+  virtual image::PageWriter& pages() = 0;
+  // The held process whose task acts for a shared structure.
+  virtual tracee::HeldProcess& process_of(RecordId record) = 0;
+};
+
+}  // namespace cairn::resources

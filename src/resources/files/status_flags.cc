@@ -1,0 +1,68 @@
+// What every open file description has: the status flags that fcntl(2) can change afterwards, and who gets its SIGIO
+// (F_SETOWN_EX, F_SETSIG). Flags that only open(2) takes are the business of the description's own kind.
+#include <fcntl.h>
+
+#include "resources/files/status_flags.pb.h"
+#include "resources/kind.h"
+
+namespace cairn::resources {
+namespace {
+
+constexpr int kSettable = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+
+image::StatusFlags::OwnerType owner_type(int type) {
+  if (type == F_OWNER_TID) return image::StatusFlags::OWNER_TASK;
+  return type == F_OWNER_PID ? image::StatusFlags::OWNER_PROCESS : image::StatusFlags::OWNER_GROUP;
+}
+
+class StatusFlagsKind final : public DescriptionAttributeKind<image::StatusFlags> {
+ public:
+  std::optional<image::StatusFlags> describe(DescribeContext& context, const DescriptionView& view) const override {
+    image::StatusFlags state;
+    state.set_flags(static_cast<uint32_t>(view.flags()));
+    if (view.is_mapping() || (view.flags() & O_PATH) != 0) return state;
+    state.set_signal(kernel::fcntl(view.fd(), F_GETSIG));
+    f_owner_ex owner{};
+    kernel::fcntl(view.fd(), F_GETOWN_EX, kernel::arg(&owner));
+    if (owner.pid == 0) return state;
+    state.set_owner_type(owner_type(owner.type));
+    RecordId id = owner.type == F_OWNER_TID ? context.task({owner.pid}) : context.process({owner.pid});
+    if (!id) {
+      context.obstacle(fmt::format("its SIGIO goes to {} {}, which is outside the tree",
+                                   owner.type == F_OWNER_PGRP ? "process group" : "process", owner.pid),
+                       "checkpoint from an ancestor of both, or take the owner away (F_SETOWN 0)",
+                       "signals to outsiders");
+    }
+    state.mutable_owner()->set_id(id.value);
+    return state;
+  }
+
+  void apply(RestoreContext& context, const image::StatusFlags& state, int fd) const override {
+    if (fd < 0 || (state.flags() & O_PATH) != 0) return;
+    if (state.signal() != 0) kernel::fcntl(fd, F_SETSIG, state.signal());
+    if (state.owner().id() != 0) set_owner(context, state, fd);
+    int flags = kernel::fcntl(fd, F_GETFL);
+    int wanted = (flags & ~kSettable) | (static_cast<int>(state.flags()) & kSettable);
+    if (wanted != flags) kernel::fcntl(fd, F_SETFL, wanted);
+  }
+
+ private:
+  static void set_owner(RestoreContext& context, const image::StatusFlags& state, int fd) {
+    RestoredTask& target = context.actor_of({state.owner().id()});
+    f_owner_ex owner{};
+    owner.type = state.owner_type() == image::StatusFlags::OWNER_TASK      ? F_OWNER_TID
+                 : state.owner_type() == image::StatusFlags::OWNER_PROCESS ? F_OWNER_PID
+                                                                           : F_OWNER_PGRP;
+    owner.pid = target.thread().value;
+    kernel::fcntl(fd, F_SETOWN_EX, kernel::arg(&owner));
+  }
+};
+
+}  // namespace
+
+const Kind& status_flags_kind() {
+  static const StatusFlagsKind kKind;
+  return kKind;
+}
+
+}  // namespace cairn::resources

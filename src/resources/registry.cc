@@ -1,0 +1,89 @@
+#include "resources/registry.h"
+
+#include <map>
+
+#include "image/options.pb.h"
+
+namespace cairn::resources {
+
+// One row a kind, in alphabetical order. KIND(name) is defined in name.cc as `const Kind& name_kind()`. What follows
+// the name orders attributes of one task among themselves: .needs, .sets, .clobbers (graph::Trait).
+#define CAIRN_KINDS(KIND) \
+  KIND(eventfd)           \
+  KIND(status_flags)
+
+#define CAIRN_DECLARE(name, ...) const Kind& name##_kind();
+CAIRN_KINDS(CAIRN_DECLARE)
+#undef CAIRN_DECLARE
+
+namespace {
+
+std::vector<Row> make_rows() {
+  using enum graph::Trait;
+#define CAIRN_ROW(name, ...) Row{.kind = &name##_kind() __VA_OPT__(, ) __VA_ARGS__},
+  return {CAIRN_KINDS(CAIRN_ROW)};
+#undef CAIRN_ROW
+}
+
+template <typename Face>
+std::vector<Faced<Face>> kinds_with_face() {
+  std::vector<Faced<Face>> found;
+  for (const Row& row : rows()) {
+    if (const auto* face = dynamic_cast<const Face*>(row.kind)) found.push_back({row.kind, face});
+  }
+  return found;
+}
+
+}  // namespace
+
+const std::string& Kind::name() const { return schema()->options().GetExtension(image::kind); }
+
+std::span<const Row> rows() {
+  static const std::vector<Row> kRows = make_rows();
+  return kRows;
+}
+
+const Row* find_row(const std::string& kind) {
+  static const auto kByName = [] {
+    std::map<std::string, const Row*> by_name;
+    for (const Row& row : rows()) CAIRN_ASSERT(by_name.emplace(row.kind->name(), &row).second);
+    return by_name;
+  }();
+  auto place = kByName.find(kind);
+  return place == kByName.end() ? nullptr : place->second;
+}
+
+const Kind& kind_of(const Record& record) {
+  const Row* row = find_row(record.kind);
+  CAIRN_ASSERT(row != nullptr);
+  return *row->kind;
+}
+
+graph::KindFacts facts_of(const std::string& kind) {
+  const Row* row = find_row(kind);
+  CAIRN_ASSERT(row != nullptr);
+  return {row->kind->shape(), row->needs, row->sets, row->clobbers};
+}
+
+const std::vector<Faced<AnyDescriptionKind>>& description_kinds() {
+  static const auto kKinds = kinds_with_face<AnyDescriptionKind>();
+  return kKinds;
+}
+
+const std::vector<Faced<AnyDescriptionAttributeKind>>& description_attributes() {
+  static const auto kKinds = kinds_with_face<AnyDescriptionAttributeKind>();
+  return kKinds;
+}
+
+const std::vector<Faced<AnyAttributeKind>>& attributes(Level level) {
+  static const auto kByLevel = [] {
+    std::map<Level, std::vector<Faced<AnyAttributeKind>>> by_level;
+    for (const auto& kind : kinds_with_face<AnyAttributeKind>()) by_level[kind.face->level()].push_back(kind);
+    return by_level;
+  }();
+  static const std::vector<Faced<AnyAttributeKind>> kNone;
+  auto place = kByLevel.find(level);
+  return place == kByLevel.end() ? kNone : place->second;
+}
+
+}  // namespace cairn::resources

@@ -1,0 +1,71 @@
+// What a kind can use while it restores. Implemented by the engine.
+#pragma once
+
+#include <memory>
+
+#include "base/error.h"
+#include "graph/plan.h"
+#include "graph/records.h"
+#include "image/reader.h"
+#include "tracee/batch.h"
+
+namespace cairn::resources {
+
+// A task of the new tree, held in a stop; what it has not run yet is in its batch.
+class RestoredTask {
+ public:
+  RestoredTask(RecordId record, tracee::Task task, tracee::BatchSpace& space, size_t slot)
+      : record_(record), task_(std::move(task)), batch_(space, slot, task_) {}
+  RestoredTask(const RestoredTask&) = delete;
+  RecordId record() const { return record_; }
+  tracee::Task& task() { return task_; }
+  tracee::Batch& batch() { return batch_; }
+  HostPid process() const { return task_.process(); }
+  HostPid thread() const { return task_.thread(); }
+  // Adds room for `calls` more calls and `bytes` of arguments, flushing first when they don't fit.
+  tracee::Batch& room(size_t calls, size_t bytes) {
+    if (!batch_.fits(calls, bytes)) batch_.flush();
+    return batch_;
+  }
+
+ private:
+  RecordId record_;
+  tracee::Task task_;
+  tracee::Batch batch_;
+};
+
+class RestoreContext {
+ public:
+  virtual ~RestoreContext() = default;
+
+  virtual const graph::RecordSet& records() const = 0;
+  virtual const graph::Tree& tree() const = 0;
+  virtual const image::Reader& image() const = 0;
+
+  // Objects that live behind a descriptor of ours until every task has its own.
+  virtual void keep(RecordId record, OwnedFd fd) = 0;  // an empty fd is allowed: nothing to keep
+  virtual int fd(RecordId record) const = 0;           // -1 when nothing was kept
+
+  // The held task for a task record, the leader of a process record, or the acting task of a shared structure.
+  virtual RestoredTask& actor_of(RecordId record) = 0;
+  // The stripped process from which the root is cloned.
+  virtual RestoredTask& planter() = 0;
+  // Says that `creator`'s batch clones this task; it is held from the moment that somebody asks for it.
+  virtual void expect_birth(RecordId task, RestoredTask& creator) = 0;
+  // A task that has ended on purpose (a zombie): it is no longer held.
+  virtual void forget(RecordId task) = 0;
+
+  // The number at which every bare task has the socket that descriptors come through, and our end of it.
+  virtual int socket_number() const = 0;
+  virtual int socket() const = 0;
+  // The range of addresses that batches live in.
+  virtual RemoteAddress batch_start() const = 0;
+  virtual RemoteAddress batch_end() const = 0;
+
+  enum class Root { kChildOfPlanter, kSiblingOfPlanter };
+  virtual Root root_parent() const = 0;
+  // Ids outside the tree: 0 means "start your own".
+  virtual bool root_starts_session() const = 0;
+};
+
+}  // namespace cairn::resources
