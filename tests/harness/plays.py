@@ -69,11 +69,12 @@ class Program:
 
 
 def first_comment(text: str) -> dict[str, list[str]]:
+    mark = "//" if text.startswith("//") else "#"
     headers: dict[str, list[str]] = {}
     for line in text.splitlines():
-        if not line.startswith(("//", "#")):
+        if not line.startswith(mark):
             break
-        key = re.match(r"(?://|#) (needs|modes|refused|timeout|varies): (.*)$", line)
+        key = re.match(rf"{mark} (needs|modes|refused|timeout|varies): (.*)$", line)
         if key:
             headers.setdefault(key[1], []).append(key[2].strip())
     return headers
