@@ -50,6 +50,7 @@ _IPV6_LEVEL = {
 
 
 def collect(pids: list[int]) -> Facts:
+    """A description is told in full where it is met first, elsewhere who that was and the descriptor's own flags."""
     facts: Facts = {}
     holders: dict[str, list[tuple[int, int, str]]] = {}
     for pid in pids:
@@ -57,9 +58,19 @@ def collect(pids: list[int]) -> Facts:
             prefix = f"p{pid}" if tid == pid else f"p{pid}/t{tid}"
             for descriptor in _numbers(pid, tid):
                 key = f"{prefix}/fd{descriptor}"
-                of_one = _descriptor_facts(key, pid, tid, descriptor)
-                facts |= of_one
-                facts[f"{key}/same_as"] = _first_holder(holders, of_one.get(f"{key}/link", ""), tid, descriptor, key)
+                base = f"/proc/{pid}/task/{tid}"
+                try:
+                    link = os.readlink(f"{base}/fd/{descriptor}")
+                except OSError:
+                    continue
+                first = _first_holder(holders, link, tid, descriptor, key)
+                facts[f"{key}/same_as"] = first
+                told = processes.read_text(f"{base}/fdinfo/{descriptor}") or ""
+                if first == key:
+                    facts[f"{key}/link"] = link
+                    facts |= _description_facts(key, pid, tid, descriptor, told)
+                else:
+                    facts[f"{key}/flags"] = told.partition("flags:")[2].split()[0] if "flags:" in told else ""
     return facts
 
 
@@ -91,12 +102,8 @@ def _first_holder(
     return key
 
 
-def _descriptor_facts(key: str, pid: int, tid: int, descriptor: int) -> Facts:
-    base = f"/proc/{pid}/task/{tid}"
-    facts: Facts = {}
-    with contextlib.suppress(OSError):
-        facts[f"{key}/link"] = os.readlink(f"{base}/fd/{descriptor}")
-    facts |= _fdinfo(f"{key}/fdinfo", processes.read_text(f"{base}/fdinfo/{descriptor}") or "")
+def _description_facts(key: str, pid: int, tid: int, descriptor: int, told: str) -> Facts:
+    facts = _fdinfo(f"{key}/fdinfo", told)
     if tid == pid:  # before 6.9 there are no pidfds of other threads
         with contextlib.suppress(OSError), kernel.borrowed_descriptor(pid, descriptor) as duplicate:
             facts |= _through_duplicate(key, duplicate, pid)

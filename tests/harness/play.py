@@ -68,7 +68,7 @@ class Play:
         """Lets the program go on to its asserts and waits for its end."""
         (self.run_directory / "go").touch()
         try:
-            code = processes.wait_for_end(self.root, self.deadline)
+            code = processes.wait_for_end(self.root, Deadline.after(self.program.timeout))
         except TimeoutError:
             raise Broken("after `go` the program has not ended" + self._said()) from None
         lines = self._status_lines()

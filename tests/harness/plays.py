@@ -26,7 +26,7 @@ class Program:
       needs: root                 who must run it (words: root, cpus=N)
       modes: not again (reason)   modes that make no sense for it
       refused: REGEX              it can't be checkpointed, and this is how the reason reads
-      timeout: SECONDS            for the whole play
+      timeout: SECONDS            for each wait for the program
       varies: GLOB (reason)       facts of the text oracle that the program itself changes
     """
 

@@ -19,7 +19,7 @@ from . import kernel, processes
 from .play import Play, Skip, perform
 from .plays import Program
 
-_GRACE = 30.0  # seconds that a play may take beyond its program's timeout: waits of the harness itself
+_WAITS = 4  # how often a play may wait for its program's timeout, and for cairn: mode again does it most
 _PR_SET_PDEATHSIG = 1
 
 
@@ -90,7 +90,7 @@ class Suite:
         if pid == 0:
             _play_in_child(program, mode, self.build, directory, writer)
         os.close(writer)
-        running = _Running(program, mode, pid, reader, begin + program.timeout + _GRACE, begin, directory)
+        running = _Running(program, mode, pid, reader, begin + _WAITS * program.timeout, begin, directory)
         self._running.append(running)
         self._selector.register(reader, selectors.EVENT_READ, running)
 

@@ -1,10 +1,10 @@
-// fork(2): a hundred children, each with a pipe of its own to the parent.
+// fork(2): sixty children, each with a pipe of its own to the parent.
 #include <vector>
 
 #include "program.h"
 
 int main() {
-  constexpr int kChildren = 100;
+  constexpr int kChildren = 60;
   std::vector<pid_t> children;
   std::vector<int> ends;
   for (int i = 0; i < kChildren; i++) {
