@@ -32,7 +32,9 @@ class TextCursor {
   std::string_view rest() const { return rest_; }
   char peek() const { return rest_.empty() ? '\0' : rest_.front(); }
 
-  void skip_spaces() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size())); }
+  void skip_spaces() {
+    while (peek() == ' ' || peek() == '\t') rest_.remove_prefix(1);
+  }
   // The next characters must be these.
   void expect(std::string_view literal) {
     if (!accept(literal)) fail();

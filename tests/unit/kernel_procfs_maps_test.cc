@@ -167,10 +167,9 @@ TEST(Maps, TwentyThousandLinesTakeMilliseconds) {
     EXPECT_EQ(parse_maps(text).size(), 20'000u);
     best = std::min<std::chrono::nanoseconds>(best, std::chrono::steady_clock::now() - begin);
   }
-  RecordProperty("microseconds", static_cast<int>(best.count() / 1000));
   std::printf("20,000 lines: %.2f ms\n", static_cast<double>(best.count()) / 1e6);
   // Far above what it takes (about 3 ms), to hold under sanitizers and load; a quadratic parser takes seconds.
-  EXPECT_LT(best, std::chrono::milliseconds(200));
+  EXPECT_LT(best, std::chrono::seconds(1));
 }
 
 }  // namespace
