@@ -129,6 +129,10 @@ class PlanBuilder {
     };
     share(state.mm().id(), image::MAPPED, "its address space");
     share(state.files().id(), image::TABLED, "its descriptor table");
+    if (state.mm().id() != 0 && state.files().id() != 0) {
+      edge({state.mm().id()}, image::MADE, {state.files().id()}, image::MADE,
+           "mapped files come through the bare table");
+    }
     share(state.fs().id(), image::SEALED, "its file system state");
     share(state.sighand().id(), image::SEALED, "its signal dispositions");
   }

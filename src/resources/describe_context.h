@@ -72,6 +72,10 @@ class DescribeContext {
   // Says why the object that is being described can't be kept. Its place (process, descriptor, mapping) is filled in.
   virtual void obstacle(std::string reason, std::string remedy, std::string rule) = 0;
 
+  // Where obstacles are, from now to the end of a Place: "mapping 7f..", "descriptor 3".
+  virtual void enter(std::string place) = 0;
+  virtual void leave() = 0;
+
   // The record of an object that several descriptions or mappings share, by a key that is unique for the kind (such as
   // "device:inode"). The first call makes the record from what `describe` returns; it must be a state of that kind.
   virtual RecordId object(const std::string& kind, const std::string& key,
@@ -89,6 +93,23 @@ class DescribeContext {
 
   virtual graph::RecordSet& records() = 0;
 };
+
+class Place {
+ public:
+  Place(DescribeContext& context, std::string place) : context_(context) { context_.enter(std::move(place)); }
+  Place(const Place&) = delete;
+  ~Place() { context_.leave(); }
+
+ private:
+  DescribeContext& context_;
+};
+
+// Room for `calls` more calls and `bytes` of arguments: flushes what was collected when they don't fit. Results stay
+// readable.
+inline tracee::Batch& room(tracee::Batch& batch, size_t calls, size_t bytes) {
+  if (!batch.fits(calls, bytes)) batch.flush();
+  return batch;
+}
 
 // For bulk data, when every obstacle is known.
 class CaptureContext {

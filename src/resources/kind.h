@@ -162,6 +162,15 @@ template <typename State>
 using Reading = std::function<std::optional<State>()>;
 using AnyReading = std::function<std::unique_ptr<Message>()>;
 
+// A structure that tasks share and whose record the engine makes once: address space, descriptor table, file system
+// state, dispositions.
+class AnyStructureKind {
+ public:
+  virtual ~AnyStructureKind() = default;
+  virtual Level level() const = 0;
+  virtual AnyReading describe_any(DescribeContext& context, const TaskView& task, tracee::Batch& batch) const = 0;
+};
+
 class AnyAttributeKind {
  public:
   virtual ~AnyAttributeKind() = default;

@@ -10,7 +10,13 @@ namespace cairn::resources {
 // the name orders attributes of one task among themselves: .needs, .sets, .clobbers (graph::Trait).
 #define CAIRN_KINDS(KIND) \
   KIND(eventfd)           \
-  KIND(status_flags)
+  KIND(fd_table)          \
+  KIND(fs_state)          \
+  KIND(mm)                \
+  KIND(process)           \
+  KIND(sighand)           \
+  KIND(status_flags)      \
+  KIND(task)
 
 #define CAIRN_DECLARE(name, ...) const Kind& name##_kind();
 CAIRN_KINDS(CAIRN_DECLARE)
@@ -84,6 +90,14 @@ const std::vector<Faced<AnyAttributeKind>>& attributes(Level level) {
   static const std::vector<Faced<AnyAttributeKind>> kNone;
   auto place = kByLevel.find(level);
   return place == kByLevel.end() ? kNone : place->second;
+}
+
+const Faced<AnyStructureKind>& structure(Level level) {
+  static const auto kKinds = kinds_with_face<AnyStructureKind>();
+  for (const auto& kind : kKinds) {
+    if (kind.face->level() == level) return kind;
+  }
+  throw Error("internal error: a structure without a kind");
 }
 
 }  // namespace cairn::resources

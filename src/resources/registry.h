@@ -30,5 +30,6 @@ struct Faced {
 const std::vector<Faced<AnyDescriptionKind>>& description_kinds();
 const std::vector<Faced<AnyDescriptionAttributeKind>>& description_attributes();
 const std::vector<Faced<AnyAttributeKind>>& attributes(Level level);
+const Faced<AnyStructureKind>& structure(Level level);
 
 }  // namespace cairn::resources

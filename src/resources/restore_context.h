@@ -23,7 +23,7 @@ class RestoredTask {
   HostPid process() const { return task_.process(); }
   HostPid thread() const { return task_.thread(); }
   // Adds room for `calls` more calls and `bytes` of arguments, flushing first when they don't fit.
-  tracee::Batch& room(size_t calls, size_t bytes) {
+  tracee::Batch& room(size_t calls, size_t bytes = 0) {
     if (!batch_.fits(calls, bytes)) batch_.flush();
     return batch_;
   }
@@ -52,12 +52,15 @@ class RestoreContext {
   virtual RestoredTask& planter() = 0;
   // Says that `creator`'s batch clones this task; it is held from the moment that somebody asks for it.
   virtual void expect_birth(RecordId task, RestoredTask& creator) = 0;
-  // A task that has ended on purpose (a zombie): it is no longer held.
-  virtual void forget(RecordId task) = 0;
+  // Lets the single task of a process end with this wait status (its batch may end in exit_group); the zombie is its
+  // parent's.
+  virtual void end(RecordId process, int status) = 0;
 
-  // The number at which every bare task has the socket that descriptors come through, and our end of it.
+  // The number at which every bare task has the socket that hand_over() works through: above all numbers of the image.
   virtual int socket_number() const = 0;
-  virtual int socket() const = 0;
+  // Gives the task duplicates of our descriptors, at the lowest numbers that are free in it, and returns them. Runs its
+  // batch.
+  virtual std::vector<int> hand_over(RestoredTask& task, std::span<const int> fds) = 0;
   // The range of addresses that batches live in.
   virtual RemoteAddress batch_start() const = 0;
   virtual RemoteAddress batch_end() const = 0;

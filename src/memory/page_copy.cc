@@ -1,0 +1,208 @@
+#include "memory/page_copy.h"
+
+#include <fcntl.h>
+#include <limits.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "kernel/calls.h"
+#include "memory/workers.h"
+
+namespace cairn::memory {
+namespace {
+
+using image::kFrameSize;
+using image::kPageSize;
+
+// At most a frame's worth of ranges.
+using Chunk = std::vector<SourceRange>;
+
+std::vector<Chunk> cut_into_chunks(std::span<const SourceRange> ranges) {
+  std::vector<Chunk> chunks;
+  uint64_t room = 0;
+  for (SourceRange range : ranges) {
+    while (range.start < range.end) {
+      if (room == 0 || chunks.back().size() == IOV_MAX) {
+        chunks.emplace_back();
+        room = kFrameSize;
+      }
+      uint64_t size = std::min(room, range.end - range.start);
+      chunks.back().push_back({range.start, range.start + size, range.readable});
+      range.start += size;
+      room -= size;
+    }
+  }
+  return chunks;
+}
+
+// Reads through /proc/PID/mem, which needs no PROT_READ.
+void read_forced(HostPid process, uint64_t address, std::byte* to, size_t size) {
+  OwnedFd mem = kernel::open(fmt::format("/proc/{}/mem", process.value), O_RDONLY);
+  kernel::pread_exactly(mem.get(), to, size, static_cast<off_t>(address));
+}
+
+void read_range(HostPid process, const SourceRange& range, std::byte* to) {
+  size_t size = range.end - range.start;
+  if (range.readable) {
+    iovec local{to, size};
+    iovec remote{reinterpret_cast<void*>(range.start), size};
+    ssize_t result = kernel::try_process_vm_readv(process, {&local, 1}, {&remote, 1});
+    if (result == static_cast<ssize_t>(size)) return;
+  }
+  read_forced(process, range.start, to, size);
+}
+
+void read_chunk(HostPid process, const Chunk& chunk, std::byte* buffer) {
+  std::vector<iovec> remote;
+  size_t total = 0;
+  bool readable = true;
+  for (const SourceRange& range : chunk) {
+    remote.push_back({reinterpret_cast<void*>(range.start), range.end - range.start});
+    total += range.end - range.start;
+    readable = readable && range.readable;
+  }
+  iovec local{buffer, total};
+  if (readable && kernel::try_process_vm_readv(process, {&local, 1}, remote) == static_cast<ssize_t>(total)) return;
+  for (const SourceRange& range : chunk) {
+    read_range(process, range, buffer);
+    buffer += range.end - range.start;
+  }
+}
+
+bool is_zero_page(const std::byte* page) {
+  static constexpr std::byte kZeros[kPageSize] = {};
+  return std::memcmp(page, kZeros, kPageSize) == 0;
+}
+
+// Moves the pages that are not zero together and returns where they belong; offsets are relative to the frame.
+std::vector<Extent> drop_zero_pages(const Chunk& chunk, std::byte* buffer, size_t& kept) {
+  std::vector<Extent> extents;
+  const std::byte* from = buffer;
+  kept = 0;
+  for (const SourceRange& range : chunk) {
+    for (uint64_t address = range.start; address < range.end; address += kPageSize, from += kPageSize) {
+      if (is_zero_page(from)) continue;
+      if (from != buffer + kept) std::memmove(buffer + kept, from, kPageSize);
+      if (!extents.empty() && extents.back().address + extents.back().length == address) {
+        extents.back().length += kPageSize;
+      } else {
+        extents.push_back({address, kPageSize, kept});
+      }
+      kept += kPageSize;
+    }
+  }
+  return extents;
+}
+
+struct BufferDeleter {
+  void operator()(std::byte* buffer) const { ::operator delete[](buffer, std::align_val_t{kPageSize}); }
+};
+
+// One frame's buffer a thread, kept from frame to frame.
+std::byte* frame_buffer() {
+  thread_local std::unique_ptr<std::byte[], BufferDeleter> buffer(
+      static_cast<std::byte*>(::operator new[](kFrameSize, std::align_val_t{kPageSize})));
+  return buffer.get();
+}
+
+// The extents that touch one frame, cut to it.
+struct FramePart {
+  const image::Frame* frame;
+  std::vector<Extent> extents;
+};
+
+std::vector<FramePart> split_by_frame(std::span<const Extent> extents, const image::Reader& image) {
+  std::vector<Extent> sorted(extents.begin(), extents.end());
+  std::sort(sorted.begin(), sorted.end(), [](const Extent& a, const Extent& b) { return a.offset < b.offset; });
+  std::vector<FramePart> parts;
+  for (Extent extent : sorted) {
+    while (extent.length > 0) {
+      const auto& frames = image.frames();
+      auto frame = std::upper_bound(frames.begin(), frames.end(), extent.offset,
+                                    [](uint64_t offset, const image::Frame& f) { return offset < f.offset; });
+      if (frame == frames.begin() || (frame - 1)->offset + (frame - 1)->length <= extent.offset) {
+        throw Error(fmt::format("pages at offset {} of the page file are not in the image", extent.offset),
+                    Failure::kDamagedImage);
+      }
+      --frame;
+      uint64_t size = std::min<uint64_t>(extent.length, frame->offset + frame->length - extent.offset);
+      if (parts.empty() || parts.back().frame != &*frame) parts.push_back({&*frame, {}});
+      parts.back().extents.push_back({extent.address, size, extent.offset - frame->offset});
+      extent = {extent.address + size, extent.length - size, extent.offset + size};
+    }
+  }
+  return parts;
+}
+
+void write_part(HostPid process, std::span<const Extent> extents, std::byte* buffer) {
+  while (!extents.empty()) {
+    std::span<const Extent> now = extents.first(std::min<size_t>(extents.size(), IOV_MAX));
+    std::vector<iovec> local;
+    std::vector<iovec> remote;
+    size_t total = 0;
+    for (const Extent& extent : now) {
+      local.push_back({buffer + extent.offset, extent.length});
+      remote.push_back({reinterpret_cast<void*>(extent.address), extent.length});
+      total += extent.length;
+    }
+    ssize_t written = kernel::try_process_vm_writev(process, local, remote);
+    if (written < 0) throw Error::system("write memory", static_cast<int>(-written));
+    if (written != static_cast<ssize_t>(total)) {
+      throw Error(fmt::format("write memory: {} of {} bytes were taken (out of memory, or a mapping is not writable)",
+                              written, total));
+    }
+    extents = extents.subspan(now.size());
+  }
+}
+
+}  // namespace
+
+std::vector<Extent> store_pages(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages) {
+  std::vector<Chunk> chunks = cut_into_chunks(ranges);
+  std::vector<std::vector<Extent>> stored(chunks.size());
+  run_workers(chunks.size(), [&](size_t i) {
+    std::byte* buffer = frame_buffer();
+    read_chunk(process, chunks[i], buffer);
+    size_t kept = 0;
+    stored[i] = drop_zero_pages(chunks[i], buffer, kept);
+    if (kept == 0) return;
+    uint64_t offset = pages.append({buffer, kept});
+    for (Extent& extent : stored[i]) extent.offset += offset;
+  });
+  std::vector<Extent> result;
+  for (const std::vector<Extent>& part : stored) {
+    for (const Extent& extent : part) {
+      if (!result.empty() && result.back().address + result.back().length == extent.address &&
+          result.back().offset + result.back().length == extent.offset) {
+        result.back().length += extent.length;
+      } else {
+        result.push_back(extent);
+      }
+    }
+  }
+  return result;
+}
+
+void fill_pages(HostPid process, std::span<const Extent> extents, const image::Reader& image) {
+  std::vector<FramePart> parts = split_by_frame(extents, image);
+  run_workers(parts.size(), [&](size_t i) {
+    std::byte* buffer = frame_buffer();
+    image.read_frame(*parts[i].frame, buffer);
+    write_part(process, parts[i].extents, buffer);
+  });
+}
+
+void fill_file(int fd, std::span<const Extent> extents, const image::Reader& image) {
+  std::vector<FramePart> parts = split_by_frame(extents, image);
+  run_workers(parts.size(), [&](size_t i) {
+    std::byte* buffer = frame_buffer();
+    image.read_frame(*parts[i].frame, buffer);
+    for (const Extent& extent : parts[i].extents) {
+      kernel::pwrite_all(fd, buffer + extent.offset, extent.length, static_cast<off_t>(extent.address));
+    }
+  });
+}
+
+}  // namespace cairn::memory

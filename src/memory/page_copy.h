@@ -1,0 +1,37 @@
+// Moves pages between address spaces of held tasks and the page file of an image. Bulk bytes move outside the ptrace
+// thread: several workers each take the next frame, so no more than a frame a worker is ever in memory.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/ids.h"
+#include "image/reader.h"
+#include "image/writer.h"
+
+namespace cairn::memory {
+
+// A run of pages: where it lies in an address space (or object), and where in the page file. All in bytes, page
+// aligned.
+struct Extent {
+  uint64_t address = 0, length = 0, offset = 0;
+};
+
+// A range to be read. `readable` says that process_vm_readv can read it (the mapping has PROT_READ).
+struct SourceRange {
+  uint64_t start = 0, end = 0;
+  bool readable = true;
+};
+
+// Stores the content of these ranges (ascending) of a stopped process; pages of zeros are left out. Returns ascending
+// extents.
+std::vector<Extent> store_pages(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages);
+
+// Writes extents into a process whose mappings there are writable. Every frame is verified before its bytes are used.
+void fill_pages(HostPid process, std::span<const Extent> extents, const image::Reader& image);
+
+// The content of an extent list into a buffer-less file (memfd or regular), at file offset = address.
+void fill_file(int fd, std::span<const Extent> extents, const image::Reader& image);
+
+}  // namespace cairn::memory

@@ -1,0 +1,53 @@
+// A process: what its threads share beside memory and tables. It is made when its leader is born; connected when it has
+// joined its session and process group; sealed when, being a zombie, it has died with its recorded status.
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "resources/kind.h"
+
+namespace cairn::resources {
+namespace {
+
+class ProcessKind final : public TypedKind<image::Process> {
+ public:
+  graph::Shape shape() const override { return graph::Shape::kProcess; }
+
+  void reach(RestoreContext& context, const Record& record, Milestone milestone) const override {
+    const auto& state = record.as<image::Process>();
+    if (milestone == image::CONNECTED) join_session_and_group(context, record, state);
+    if (milestone == image::SEALED && state.life() != image::Process::ALIVE) die(context, record, state);
+  }
+
+ private:
+  static void join_session_and_group(RestoreContext& context, const Record& record, const image::Process& state) {
+    RestoredTask& task = context.actor_of(record.id);
+    bool is_root = context.tree().root().id == record.id;
+    bool leads_session = state.session() == state.pid() || (is_root && context.root_starts_session());
+    if (leads_session) {
+      task.room(1).call(SYS_setsid);
+    } else if (state.group() != 0) {
+      task.room(1).call(SYS_setpgid, 0, state.group() == state.pid() ? 0 : state.group());
+    }
+  }
+
+  // Its parent has SIGCHLD at default and no handler yet; it is told once and keeps the zombie.
+  static void die(RestoreContext& context, const Record& record, const image::Process& state) {
+    RestoredTask& task = context.actor_of(record.id);
+    int status = state.exit_status();
+    if (WIFEXITED(status)) {
+      task.batch().call(SYS_exit_group, WEXITSTATUS(status));
+    } else {
+      task.batch().flush();
+    }
+    context.end(record.id, status);
+  }
+};
+
+}  // namespace
+
+const Kind& process_kind() {
+  static const ProcessKind kKind;
+  return kKind;
+}
+
+}  // namespace cairn::resources

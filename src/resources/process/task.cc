@@ -1,0 +1,85 @@
+// A task: its birth by clone3(2) with the recorded id, from the batch of its creator. CLONE_PTRACE attaches it to us
+// without a stop of the creator. Which structures it shares with its creator follows from its references.
+#include <sched.h>
+#include <sys/syscall.h>
+
+#include "kernel/clone.h"
+#include "resources/kind.h"
+
+namespace cairn::resources {
+namespace {
+
+class TaskKind final : public TypedKind<image::Task> {
+ public:
+  graph::Shape shape() const override { return graph::Shape::kTask; }
+
+  void check(CheckContext& context, const Record& record) const override {
+    pid_t tid = record.as<image::Task>().tid();
+    Precondition precondition{fmt::format("task {}", tid), fmt::format("id {} must be free", tid)};
+    if (std::string found = who_has(tid); !found.empty()) {
+      precondition.met = false;
+      precondition.found = found;
+    }
+    context.add(std::move(precondition));
+  }
+
+  void reach(RestoreContext& context, const Record& record, Milestone milestone) const override {
+    if (milestone != image::BORN) return;
+    const auto& state = record.as<image::Task>();
+    const graph::ProcessNode& process = context.tree().process(context.tree().process_of(record.id));
+    bool leads = process.leader() == record.id;
+    if (!leads) return give_birth(context, record.id, context.actor_of(process.id), state, thread_flags());
+    if (process.parent) {
+      RestoredTask& creator = context.actor_of(process.parent);
+      return give_birth(context, record.id, creator, state, shared_flags(context, state, creator),
+                        process.state->exit_signal());
+    }
+    bool sibling = context.root_parent() == RestoreContext::Root::kSiblingOfPlanter;
+    give_birth(context, record.id, context.planter(), state, sibling ? CLONE_PARENT : 0, sibling ? 0 : SIGCHLD);
+  }
+
+ private:
+  static std::string who_has(pid_t id) {
+    if (auto proc = kernel::ProcDir::open(HostPid{id})) {
+      auto text = proc->try_read("comm");
+      if (text) return fmt::format("in use by {}", text->substr(0, text->find('\n')));
+    }
+    // An id that lives on as a group or session has no /proc entry.
+    if (kernel::call("kill", SYS_kill, -id, 0) != -ESRCH) return "in use as a process group";
+    return "";
+  }
+
+  static uint64_t thread_flags() {
+    return CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+  }
+
+  static uint64_t shared_flags(RestoreContext& context, const image::Task& state, RestoredTask& creator) {
+    const auto& other = context.records().state<image::Task>(creator.record());
+    auto shared = [](const image::Link& a, const image::Link& b) { return a.id() != 0 && a.id() == b.id(); };
+    return (shared(state.mm(), other.mm()) ? CLONE_VM : 0) | (shared(state.files(), other.files()) ? CLONE_FILES : 0) |
+           (shared(state.fs(), other.fs()) ? CLONE_FS : 0) |
+           (shared(state.sighand(), other.sighand()) ? CLONE_SIGHAND : 0);
+  }
+
+  static void give_birth(RestoreContext& context, RecordId record, RestoredTask& creator, const image::Task& state,
+                         uint64_t flags, int exit_signal = 0) {
+    tracee::Batch& batch = creator.room(1, sizeof(kernel::CloneArguments) + sizeof(pid_t));
+    pid_t tid = state.tid();
+    kernel::CloneArguments arguments{};
+    arguments.flags = flags | CLONE_PTRACE;
+    arguments.exit_signal = static_cast<uint64_t>(exit_signal);
+    arguments.set_tid = batch.put(tid).value;
+    arguments.set_tid_size = 1;
+    batch.call(SYS_clone3, batch.put(arguments), sizeof(arguments));
+    context.expect_birth(record, creator);
+  }
+};
+
+}  // namespace
+
+const Kind& task_kind() {
+  static const TaskKind kKind;
+  return kKind;
+}
+
+}  // namespace cairn::resources
