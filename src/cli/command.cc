@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 
 #include "base/error.h"
 
@@ -36,7 +37,7 @@ void add_pid(CLI::App& app, int& pid, const std::string& meaning) {
 }
 
 std::chrono::milliseconds to_milliseconds(double seconds) {
-  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000 + 0.5));
+  return std::chrono::milliseconds(std::llround(seconds * 1000));
 }
 
 void print(const std::string& result) {

@@ -1,0 +1,82 @@
+#!/bin/bash
+# Installs what is needed, builds, and runs every test. The last line is `N passed, N failed, N skipped`, and the exit
+# code is 1 when something failed.
+#
+#   tools/test.sh            all of it
+#   tools/test.sh --quick    the release build only, its unit tests, and one mode of the program suite
+#   tools/test.sh --full     also what takes long: every mode with the field coverage
+#   tools/test.sh --apps     the real applications only
+#
+# What each part printed stands in build/logs/.
+set -u
+cd "$(dirname "$0")/.."
+
+what=${1:---all}
+case $what in
+  --all | --quick | --full | --apps) ;;
+  *) sed -n '2,11s/^# \{0,1\}//p' "$0" && exit 2 ;;
+esac
+logs=build/logs
+rm -rf "$logs" && mkdir -p "$logs"
+counts=$logs/counts
+: >"$counts"
+
+# part NAME COMMAND...: runs it, shows its last words when it fails. Counts it as one test unless it counts itself.
+part() {
+  local name=$1 log=$logs/$1.log begin=$SECONDS ok
+  shift
+  printf '== %s\n' "$name"
+  "$@" >"$log" 2>&1 </dev/null && ok=1 || ok=0
+  [ "$ok" = 1 ] || tail -n 60 "$log"
+  local line
+  line=$(tail -n 1 "$log" | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$')
+  if [ -z "$line" ] || { [ "$ok" = 0 ] && [[ $line == *" 0 failed"* ]]; }; then
+    [ "$ok" = 1 ] && line="1 passed, 0 failed, 0 skipped" || line="0 passed, 1 failed, 0 skipped"
+  fi
+  echo "$line" >>"$counts"
+  printf '   %s; %d s\n' "$line" $((SECONDS - begin))
+  [ "$ok" = 1 ]
+}
+
+build() {
+  cmake --preset "$1" && cmake --build "build/$1"
+}
+
+# The unit tests of one build.
+unit() {
+  local reports=$PWD/$logs/gtest-$1
+  mkdir -p "$reports"
+  GTEST_OUTPUT=json:$reports/ ctest --test-dir "build/$1" --output-on-failure --output-junit "$reports/ctest.xml" &&
+    local ok=1
+  python3 tools/tally.py ctest "$reports/ctest.xml" "$reports" && [ "${ok:-0}" = 1 ]
+}
+
+suite() {
+  python3 tests/run.py --build build/release "$@"
+}
+
+finish() {
+  python3 tools/tally.py sum <"$counts"
+  exit
+}
+
+part install tools/install_packages.sh || finish
+part build-release build release || finish
+case $what in
+  --quick)
+    part lint tools/lint.sh --quick
+    part unit-release unit release
+    part suite suite --mode restore
+    finish
+    ;;
+  --apps)
+    part applications suite --only 'app_*'
+    finish
+    ;;
+esac
+part build-asan build asan
+part lint tools/lint.sh
+part unit-release unit release
+part unit-asan unit asan
+if [ "$what" = --full ]; then part suite suite --coverage; else part suite suite; fi
+finish
