@@ -8,15 +8,20 @@ namespace cairn::resources {
 
 // One row a kind, in alphabetical order. KIND(name) is defined in name.cc as `const Kind& name_kind()`. What follows
 // the name orders attributes of one task among themselves: .needs, .sets, .clobbers (graph::Trait).
-#define CAIRN_KINDS(KIND) \
-  KIND(eventfd)           \
-  KIND(fd_table)          \
-  KIND(fs_state)          \
-  KIND(mm)                \
-  KIND(process)           \
-  KIND(sighand)           \
-  KIND(status_flags)      \
-  KIND(task)
+#define CAIRN_KINDS(KIND)                                             \
+  KIND(comm)                                                          \
+  KIND(cpu)                                                           \
+  KIND(eventfd)                                                       \
+  KIND(fd_table)                                                      \
+  KIND(fs_state)                                                      \
+  KIND(mm)                                                            \
+  KIND(process)                                                       \
+  KIND(sigactions, .needs = {kQuietChildren}, .clobbers = {kSignals}) \
+  KIND(sighand)                                                       \
+  KIND(status_flags)                                                  \
+  KIND(task)                                                          \
+  KIND(thread_pointers)                                               \
+  KIND(working_directory, .needs = {kPrivilege})
 
 #define CAIRN_DECLARE(name, ...) const Kind& name##_kind();
 CAIRN_KINDS(CAIRN_DECLARE)
