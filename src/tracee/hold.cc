@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <thread>
 
 #include "base/log.h"
 #include "kernel/calls.h"
@@ -13,10 +12,6 @@
 
 namespace cairn::tracee {
 namespace {
-
-using std::chrono::milliseconds;
-
-constexpr auto kGoneTime = milliseconds(1000);
 
 Error refused(HostPid root, const std::string& why) {
   return Error(fmt::format("process {} can't be held: {}", root.value, why), Failure::kRefused);
@@ -42,12 +37,6 @@ void refuse_thread(HostPid root) {
   if (!text) throw Error(fmt::format("process {} does not exist", root.value));
   auto process = static_cast<pid_t>(kernel::KeyValues::parse(*text).number("Tgid"));
   if (process != root.value) throw refused(root, fmt::format("it is a thread; name its process {}", process));
-}
-
-bool is_there(HostPid pid) {
-  auto proc = kernel::ProcDir::open(pid);
-  auto text = proc ? proc->try_read("stat") : std::nullopt;
-  return text && kernel::parse_stat(*text).state != 'X';
 }
 
 }  // namespace
@@ -114,14 +103,6 @@ void Hold::kill() {
   });
   for (Task& task : unstopped_) task.kill_and_reap();
   unstopped_.clear();
-  wait_until_gone();
-}
-
-// Orphans are reaped by init (or a sub-reaper) in its own time. The root is its parent's business.
-void Hold::wait_until_gone() const {
-  Deadline deadline = Clock::now() + kGoneTime;
-  for (size_t n = 1; n < processes_.size(); ++n)
-    while (is_there(processes_[n].pid) && Clock::now() < deadline) std::this_thread::sleep_for(milliseconds(1));
 }
 
 }  // namespace cairn::tracee

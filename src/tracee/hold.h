@@ -15,10 +15,10 @@ namespace cairn::tracee {
 struct HeldProcess {
   HostPid pid;
   HostPid parent;
-  bool zombie = false;               // nothing but an exit status; has no tasks
-  std::vector<Task> tasks;           // leader first, then by thread id; all stopped, their state() read
-  std::vector<HostPid> dead_leader;  // the leader when it has exited but other threads live (not in `tasks`)
-  kernel::ProcDir proc;
+  bool zombie = false;                         // nothing but an exit status; has no tasks
+  std::vector<Task> tasks;                     // leader first, then by thread id; all stopped, their state() read
+  std::vector<HostPid> dead_leader;            // the leader when it has exited but other threads live (not in `tasks`)
+  kernel::ProcDir proc;                        // of the leader; with a dead leader its maps are empty: ask a thread's
   std::map<pid_t, std::string> wait_channels;  // by thread id, read before the interrupt
 };
 
@@ -44,7 +44,8 @@ class Hold {
   std::chrono::nanoseconds pause() const;
   // Lets all go; children first.
   void release();
-  // SIGKILL for the whole tree, root last; waits until all are gone (our tracees are reaped).
+  // SIGKILL for the whole tree, root last; waits until all are dead and reaps them as their tracer. The ids of orphans
+  // are free only when init (or the nearest sub-reaper) has reaped them too, in its own time.
   void kill();
   // Leaves the tree in job-control stop: SIGSTOP is sent before the release.
   void release_stopped();
@@ -52,7 +53,6 @@ class Hold {
  private:
   Hold() = default;
   void each_in_reverse(const std::function<void(HeldProcess&)>& action);
-  void wait_until_gone() const;
 
   std::vector<HeldProcess> processes_;
   std::vector<HoldProblem> problems_;

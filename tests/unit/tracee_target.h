@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,9 @@ struct Board {
   std::atomic<long> words[16]{};
 };
 
+// A child that outlives an aborted test would run for ever.
+inline void die_with_parent() { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
 class Target {
  public:
   explicit Target(const std::function<void(Board&)>& body) {
@@ -48,6 +52,7 @@ class Target {
     board_ = new (memory) Board;
     pid_ = ::fork();
     if (pid_ == 0) {
+      die_with_parent();
       body(*board_);
       ::_exit(0);
     }

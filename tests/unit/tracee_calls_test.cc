@@ -1,0 +1,262 @@
+// Programs held in the middle of a system call, with a batch run in them: the call goes on as if nothing had happened.
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/ipc.h>
+#include <sys/sem.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include <cmath>
+#include <ctime>
+
+#include "tracee/batch.h"
+#include "tracee_target.h"
+
+namespace cairn::tracee {
+namespace {
+
+using namespace testing;
+
+long now_in_ms() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
+
+struct Sleeper {
+  const char* name;
+  long call;         // the system call it is to be found in
+  long least, most;  // ms that the call may take in all
+  long (*sleep)();   // its result, or -errno
+  long result;
+};
+
+long result_of(long result) { return result < 0 ? -errno : result; }
+
+const Sleeper kSleepers[] = {
+    {"nanosleep", SYS_nanosleep, 395, 600,
+     [] {
+       timespec time = {0, 400'000'000};
+       return result_of(syscall(SYS_nanosleep, &time, nullptr));
+     },
+     0},
+    {"clock_nanosleep", SYS_clock_nanosleep, 395, 600,
+     [] {
+       timespec time = {0, 400'000'000};
+       return result_of(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, nullptr));
+     },
+     0},
+    {"poll", SYS_poll, 395, 600, [] { return result_of(syscall(SYS_poll, nullptr, 0, 400)); }, 0},
+    {"futex", SYS_futex, 395, 600,
+     [] {
+       static int word = 7;
+       timespec time = {0, 400'000'000};
+       return result_of(syscall(SYS_futex, &word, 0, 7, &time, nullptr, 0));
+     },
+     -ETIMEDOUT},
+    {"ppoll", SYS_ppoll, 395, 600,
+     [] {
+       timespec time = {0, 400'000'000};
+       return result_of(syscall(SYS_ppoll, nullptr, 0, &time, nullptr, 8));
+     },
+     0},
+    // The kernel has no restart for these: their timeout begins afresh, but they don't fail.
+    {"epoll_wait", SYS_epoll_wait, 395, 1000,
+     [] { return result_of(syscall(SYS_epoll_wait, epoll_create1(0), new epoll_event, 1, 400)); }, 0},
+    {"rt_sigtimedwait", SYS_rt_sigtimedwait, 395, 1000,
+     [] {
+       uint64_t set = 1 << (SIGUSR1 - 1);
+       timespec time = {0, 400'000'000};
+       return result_of(syscall(SYS_rt_sigtimedwait, &set, nullptr, &time, 8));
+     },
+     -EAGAIN},
+    {"recv with a timeout", SYS_recvfrom, 395, 1000,
+     [] {
+       int pair[2];
+       if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) != 0) return -1L;
+       timeval time = {0, 400'000};
+       setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time));
+       char byte;
+       return result_of(recv(pair[0], &byte, 1, 0));
+     },
+     -EAGAIN},
+    {"semtimedop", SYS_semtimedop, 395, 1000,
+     [] {
+       int id = semget(IPC_PRIVATE, 1, 0600);
+       sembuf operation = {0, -1, 0};
+       timespec time = {0, 400'000'000};
+       long result = result_of(syscall(SYS_semtimedop, id, &operation, 1, &time));
+       semctl(id, 0, IPC_RMID);
+       return result;
+     },
+     -EAGAIN},
+};
+
+class SleeperTest : public ::testing::TestWithParam<Sleeper> {};
+
+TEST_P(SleeperTest, GoesOnForItsTime) {
+  const Sleeper& sleeper = GetParam();
+  Target target([&](Board& board) {
+    long began = now_in_ms();
+    board.ready = 1;
+    board.result = sleeper.sleep();
+    board.count = now_in_ms() - began;
+  });
+  ASSERT_TRUE(target.ready());
+  ASSERT_TRUE(target.asleep_in(sleeper.call));
+  for (int round = 0; round < 2; ++round) {
+    Hold hold = Hold::tree(target.pid(), soon());
+    ASSERT_TRUE(hold.problems().empty());
+    Task& task = hold.processes().at(0).tasks.at(0);
+    InjectedSpace space(task, 1, hold.processes().at(0).proc.maps());
+    Batch batch(space, 0, task);
+    auto pid = batch.call(SYS_getpid);
+    batch.flush();
+    EXPECT_EQ(pid.value(), target.pid().value);
+    std::this_thread::sleep_for(50ms);
+    space.close();
+    hold.release();
+  }
+  EXPECT_EQ(target.join(), 0);
+  EXPECT_EQ(target.board().result, sleeper.result);
+  EXPECT_GE(target.board().count, sleeper.least);
+  EXPECT_LE(target.board().count, sleeper.most);
+}
+
+INSTANTIATE_TEST_SUITE_P(Calls, SleeperTest, ::testing::ValuesIn(kSleepers), [](const auto& info) {
+  std::string name = info.param.name;
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+});
+
+void hold_with_a_batch(Target& target) {
+  Hold hold = Hold::tree(target.pid(), soon());
+  Task& task = hold.processes().at(0).tasks.at(0);
+  InjectedSpace space(task, 1, hold.processes().at(0).proc.maps());
+  Batch batch(space, 0, task);
+  batch.call(SYS_getpid);
+  batch.flush();
+  space.close();
+  hold.release();
+}
+
+TEST(InterruptedCall, ReadOfAPipeGetsWhatComesLater) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  Target target([&](Board& board) {
+    char text[8] = {};
+    board.ready = 1;
+    board.result = result_of(read(ends[0], text, sizeof(text)));
+    board.count = text[0];
+  });
+  ASSERT_TRUE(target.asleep_in(SYS_read));
+  hold_with_a_batch(target);
+  ASSERT_TRUE(target.asleep_in(SYS_read));
+  ASSERT_EQ(write(ends[1], "abc", 3), 3);
+  EXPECT_EQ(target.join(), 0);
+  EXPECT_EQ(target.board().result, 3);
+  EXPECT_EQ(target.board().count, 'a');
+  close(ends[0]);
+  close(ends[1]);
+}
+
+std::atomic<int> handled{0};
+
+// Without SA_RESTART epoll_wait shows EINTR for a handler, and shall do so when the signal came during the hold.
+TEST(InterruptedCall, TrueInterruptionIsStillSeen) {
+  Target target([](Board& board) {
+    struct sigaction action {};
+    action.sa_handler = [](int) { handled = 1; };
+    sigaction(SIGUSR1, &action, nullptr);
+    int epoll = epoll_create1(0);
+    epoll_event event;
+    board.ready = 1;
+    board.result = result_of(syscall(SYS_epoll_wait, epoll, &event, 1, -1));
+    board.count = handled;
+  });
+  ASSERT_TRUE(target.asleep_in(SYS_epoll_wait));
+  {
+    Hold hold = Hold::tree(target.pid(), soon());
+    ASSERT_EQ(kill(target.pid().value, SIGUSR1), 0);
+    hold.release();
+  }
+  EXPECT_EQ(target.join(), 0);
+  EXPECT_EQ(target.board().result, -EINTR);
+  EXPECT_EQ(target.board().count, 1);
+}
+
+// sigsuspend swaps the mask; the one to return to is kept apart by the kernel.
+TEST(InterruptedCall, SigsuspendKeepsBothMasks) {
+  Target target([](Board& board) {
+    struct sigaction action {};
+    action.sa_handler = [](int) { handled = 1; };
+    sigaction(SIGUSR1, &action, nullptr);
+    sigset_t blocked, open;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    sigaddset(&blocked, SIGURG);
+    sigprocmask(SIG_SETMASK, &blocked, nullptr);
+    sigemptyset(&open);
+    board.ready = 1;
+    board.result = result_of(sigsuspend(&open));
+    sigset_t after;
+    sigprocmask(SIG_SETMASK, nullptr, &after);
+    board.count = sigismember(&after, SIGUSR1) + 2 * sigismember(&after, SIGURG) + 4 * handled;
+  });
+  ASSERT_TRUE(target.asleep_in(SYS_rt_sigsuspend));
+  hold_with_a_batch(target);
+  ASSERT_TRUE(target.asleep_in(SYS_rt_sigsuspend));
+  ASSERT_EQ(kill(target.pid().value, SIGUSR1), 0);
+  EXPECT_EQ(target.join(), 0);
+  EXPECT_EQ(target.board().result, -EINTR);
+  EXPECT_EQ(target.board().count, 7);
+}
+
+user_regs_struct stopped_in(long number, long code) {
+  user_regs_struct registers{};
+  registers.rip = 0x1000;
+  registers.orig_rax = static_cast<unsigned long>(number);
+  registers.rax = static_cast<unsigned long>(code);
+  return registers;
+}
+
+TEST(PrepareRestart, OnANewTaskARestartBlockBecomesAFullRestart) {
+  auto registers = stopped_in(SYS_nanosleep, -516);
+  prepare_restart(registers, false, "");
+  EXPECT_EQ(static_cast<long>(registers.rax), -514);
+  EXPECT_EQ(registers.orig_rax, static_cast<unsigned long>(SYS_nanosleep));
+  registers = stopped_in(SYS_nanosleep, -516);
+  prepare_restart(registers, true, "");
+  EXPECT_EQ(static_cast<long>(registers.rax), -516);
+}
+
+TEST(PrepareRestart, TheNumberLostByARestartIsFoundByTheWaitChannel) {
+  auto registers = stopped_in(SYS_restart_syscall, -516);
+  prepare_restart(registers, false, "futex_do_wait");
+  EXPECT_EQ(registers.orig_rax, static_cast<unsigned long>(SYS_futex));
+  registers = stopped_in(SYS_restart_syscall, -516);
+  registers.rdi = CLOCK_MONOTONIC;
+  prepare_restart(registers, false, "do_syscall_64");
+  EXPECT_EQ(registers.orig_rax, static_cast<unsigned long>(SYS_clock_nanosleep));
+  registers = stopped_in(SYS_restart_syscall, -516);
+  prepare_restart(registers, false, "");
+  EXPECT_EQ(static_cast<long>(registers.rax), -EINTR);
+}
+
+TEST(PrepareRestart, PlainEintrIsRewoundOnlyWhereTheCallCanBeMadeAgain) {
+  auto registers = stopped_in(SYS_epoll_wait, -EINTR);
+  prepare_restart(registers, true, "");
+  EXPECT_EQ(registers.rip, 0xffeu);
+  EXPECT_EQ(registers.rax, static_cast<unsigned long>(SYS_epoll_wait));
+  EXPECT_EQ(static_cast<long>(registers.orig_rax), -1);
+  registers = stopped_in(SYS_close, -EINTR);
+  prepare_restart(registers, true, "");
+  EXPECT_EQ(registers.rip, 0x1000u);
+  registers = stopped_in(-1, -EINTR);  // not in a call: a mere number
+  prepare_restart(registers, false, "");
+  EXPECT_EQ(registers.rip, 0x1000u);
+}
+
+}  // namespace
+}  // namespace cairn::tracee
