@@ -19,4 +19,8 @@ struct ProgramText {
 // Error when the task has no `syscall` instruction at all.
 ProgramText find_program_text(const Task& task, const std::vector<kernel::MapsEntry>& maps);
 
+// Whether a task that has everything blocked stands before or behind the call of such a pair, with the frame on top of
+// its stack: a killed cairn has left it there (text_caller.h), and it was stopped before it could return.
+bool is_in_text_call(const Task& task, const CpuState& state);
+
 }  // namespace cairn::tracee

@@ -165,16 +165,15 @@ const CpuState& Task::state() {
 
 CpuState Task::read_state() {
   CpuState state;
-  if (!ptrace::get_registers(thread_, state.registers)) fail_as_dead();
-  if (in_left_over_batch(state.registers)) {
-    finish_left_over_batch();
-    if (!ptrace::get_registers(thread_, state.registers)) fail_as_dead();
+  while (true) {
+    auto mask = ptrace::get_mask(thread_);
+    if (!mask || !ptrace::get_registers(thread_, state.registers)) fail_as_dead();
+    state.signal_mask = *mask;
+    if (!is_left_over(state)) break;
+    finish_left_over();
   }
   leave_rseq_section(state.registers);
   if (!ptrace::get_xstate(thread_, state.xstate)) fail_as_dead();
-  auto mask = ptrace::get_mask(thread_);
-  if (!mask) fail_as_dead();
-  state.signal_mask = *mask;
   return state;
 }
 

@@ -113,8 +113,8 @@ class Task {
   void set_going();
   CpuState read_state();
   void leave_rseq_section(user_regs_struct& registers) const;
-  bool in_left_over_batch(const user_regs_struct& registers) const;
-  void finish_left_over_batch();
+  bool is_left_over(const CpuState& state) const;
+  void finish_left_over();
   int next_stop(Deadline deadline);
   static constexpr uint64_t k64BitCode = 0x33;  // cs, as opposed to 0x23
   void allow_calls();

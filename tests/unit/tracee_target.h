@@ -100,10 +100,10 @@ class Target {
   Board* board_ = nullptr;
 };
 
-// The lines of /proc/PID/status from SigQ to SigCgt, that is, all about signals.
+// The lines of /proc/PID/status from SigPnd to SigCgt: all about signals (but SigQ, which counts those of the user).
 inline std::string signal_lines(const Target& target) {
   std::string text = target.file("status");
-  size_t begin = text.find("SigQ:"), end = text.find("CapInh:");
+  size_t begin = text.find("SigPnd:"), end = text.find("CapInh:");
   return text.substr(begin, end - begin);
 }
 

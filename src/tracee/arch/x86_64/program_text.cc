@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
+#include <cstring>
 #include <string_view>
 
 #include "kernel/calls.h"
@@ -45,6 +47,15 @@ void search(const Task& task, const MapsEntry& mapping, ProgramText& found) {
   }
 }
 
+template <size_t kSize>
+std::string read_code(const Task& task, uint64_t address) {
+  std::string code(kSize, '\0');
+  iovec local = {code.data(), kSize}, remote = {reinterpret_cast<void*>(address), kSize};
+  ssize_t size = kernel::try_process_vm_readv(task.thread(), {&local, 1}, {&remote, 1});
+  code.resize(size < 0 ? 0 : static_cast<size_t>(size));
+  return code;
+}
+
 // The C library first: it has all three. Writable text may change under our feet and is left out.
 int rank(const MapsEntry& mapping) {
   if (mapping.name.find("/libc") != std::string::npos || mapping.name.find("/ld-musl") != std::string::npos) return 0;
@@ -68,6 +79,20 @@ ProgramText find_program_text(const Task& task, const std::vector<MapsEntry>& ma
     throw Error(
         fmt::format("process {} has no syscall instruction through which a call could be made", task.process().value));
   return found;
+}
+
+bool is_in_text_call(const Task& task, const CpuState& state) {
+  constexpr uint64_t kEverything = ~(uint64_t{1} << (SIGKILL - 1) | uint64_t{1} << (SIGSTOP - 1));
+  if (state.signal_mask != kEverything) return false;
+  std::string around = read_code<5>(task, state.registers.rip - kSyscall.size());
+  bool before = around.ends_with(kSyscallReturn), behind = around.starts_with(kSyscallReturn);
+  if (!before && !behind) return false;
+  std::string top = read_code<sizeof(uint64_t)>(task, state.registers.rsp);
+  uint64_t return_address = 0;
+  if (top.size() != sizeof(return_address)) return false;
+  std::memcpy(&return_address, top.data(), sizeof(return_address));
+  std::string code = read_code<9>(task, return_address);
+  return std::ranges::any_of(kRestorers, [&](std::string_view restorer) { return code.starts_with(restorer); });
 }
 
 }  // namespace cairn::tracee
