@@ -77,9 +77,14 @@ class DescribeContext {
   virtual void leave() = 0;
 
   // The record of an object that several descriptions or mappings share, by a key that is unique for the kind (such as
-  // "device:inode"). The first call makes the record from what `describe` returns; it must be a state of that kind.
+  // "device:inode"). The first call makes the record from what `describe` returns: a state of that kind, and a handle
+  // (a descriptor of ours) that is kept for capture().
+  struct NewObject {
+    std::unique_ptr<google::protobuf::Message> state;
+    OwnedFd handle;
+  };
   virtual RecordId object(const std::string& kind, const std::string& key,
-                          const std::function<std::unique_ptr<google::protobuf::Message>()>& describe) = 0;
+                          const std::function<NewObject()>& describe) = 0;
 
   // The record of a descriptor of a process of the tree (described now if it was not yet); 0 when it isn't open.
   virtual RecordId description(HostPid process, int number) = 0;

@@ -1,0 +1,199 @@
+#include "engine/checkpoint.h"
+
+#include <sys/utsname.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "engine/description.h"
+#include "graph/births.h"
+#include "graph/plan.h"
+#include "kernel/calls.h"
+
+namespace cairn::engine {
+namespace {
+
+using Clock = tracee::Clock;
+
+int64_t clock_ns(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+}
+
+std::string comm_of(HostPid pid) {
+  auto proc = kernel::ProcDir::open(pid);
+  std::string comm = proc ? proc->try_read("comm").value_or("") : "";
+  if (comm.empty()) throw Error(fmt::format("process {}: there is no such process", pid.value));
+  comm.pop_back();
+  std::replace(comm.begin(), comm.end(), '/', '_');
+  return comm;
+}
+
+image::Head make_head(const std::string& command, RecordId root) {
+  image::Head head;
+  head.set_format_version(image::kFormatVersion);
+  head.set_created_ns(clock_ns(CLOCK_REALTIME));
+  head.set_monotonic_ns(clock_ns(CLOCK_MONOTONIC));
+  head.set_boottime_ns(clock_ns(CLOCK_BOOTTIME));
+  head.set_command(command);
+  head.set_root(root.value);
+  utsname host{};
+  ::uname(&host);
+  head.mutable_host()->set_kernel_release(host.release);
+  head.mutable_host()->set_machine(host.machine);
+  std::string boot_id = kernel::read_file("/proc/sys/kernel/random/boot_id");
+  head.mutable_host()->set_boot_id(boot_id.substr(0, boot_id.find('\n')));
+  return head;
+}
+
+// A reference to a record that has become an obstacle instead can't be planned; so obstacles come first.
+void judge(const Description& description, graph::RecordSet& records) {
+  std::vector<graph::Obstacle> obstacles = description.obstacles();
+  if (obstacles.empty()) {
+    graph::Tree tree(records);
+    obstacles = graph::plan_births(tree).obstacles;
+    if (obstacles.empty()) graph::Plan(records, tree, resources::facts_of);
+  }
+  if (!obstacles.empty()) throw graph::Refused(std::move(obstacles));
+}
+
+class Capture final : public resources::CaptureContext {
+ public:
+  Capture(Description& description, image::PageWriter& pages) : description_(description), pages_(pages) {}
+  image::PageWriter& pages() override { return pages_; }
+  tracee::HeldProcess& process_of(RecordId record) override { return description_.process_of(record); }
+
+ private:
+  Description& description_;
+  image::PageWriter& pages_;
+};
+
+}  // namespace
+
+struct Checkpoint::State {
+  CheckpointOptions options;
+  CheckpointResult result;
+  std::string command;
+  Clock::time_point began = Clock::now();
+  std::optional<tracee::Hold> hold;
+  std::optional<Description> description;
+  std::optional<image::Writer> writer;
+  bool committed = false;
+};
+
+Checkpoint::Checkpoint(CheckpointOptions options) : state_(std::make_unique<State>()) {
+  state_->options = std::move(options);
+  state_->command = comm_of(state_->options.root);
+  if (state_->options.output.empty()) {
+    state_->options.output = fmt::format("./{}-{}.cairn", state_->command, state_->options.root.value);
+  }
+  state_->result.image = state_->options.output;
+}
+
+Checkpoint::~Checkpoint() {
+  try {
+    if (!state_->committed) abort();
+  } catch (const std::exception& error) {
+    log::notice("while giving up: {}", error.what());
+  }
+}
+
+void Checkpoint::hold() {
+  // An unwritable or taken output is found before anything is touched.
+  state_->writer.emplace(image::Writer::create(state_->options.output, state_->options.existing));
+  state_->hold.emplace(tracee::Hold::tree(state_->options.root, Clock::now() + state_->options.timeout));
+}
+
+void Checkpoint::describe() {
+  state_->description.emplace(*state_->hold);
+  state_->description->describe();
+  judge(*state_->description, state_->description->records());
+}
+
+void Checkpoint::capture() {
+  state_->writer->set_head(make_head(state_->command, state_->description->root()));
+  Capture context(*state_->description, state_->writer->pages());
+  for (auto& [id, record] : state_->description->records().all()) {
+    within([&, &record = record] { return fmt::format("{} {}", record.kind, record.id.value); },
+           [&, &record = record] {
+             resources::kind_of(record).capture(context, record, state_->description->fd(record.id));
+           });
+  }
+  for (const tracee::HeldProcess& process : state_->hold->processes()) {
+    state_->result.processes += 1;
+    state_->result.threads += process.tasks.size();
+  }
+  // From here on the target isn't needed; unless it is to end, it may go on.
+  if (state_->options.then == Then::kResume) state_->hold->release();
+}
+
+void Checkpoint::prepare() {
+  for (const auto& [id, record] : state_->description->records().all()) {
+    state_->writer->add_record(id, record.kind, record.owner, *record.body);
+  }
+}
+
+void Checkpoint::commit() {
+  state_->writer->commit();
+  state_->committed = true;
+  state_->result.bytes = state_->writer->bytes();
+}
+
+void Checkpoint::release() {
+  switch (state_->options.then) {
+    case Then::kResume:
+      state_->hold->release();
+      break;
+    case Then::kKill:
+      state_->hold->kill();
+      break;
+    case Then::kStop:
+      state_->hold->release_stopped();
+      break;
+  }
+}
+
+void Checkpoint::abort() {
+  state_->description.reset();
+  if (state_->hold) state_->hold->release();
+  state_->writer.reset();
+}
+
+CheckpointResult Checkpoint::result() const {
+  CheckpointResult result = state_->result;
+  if (state_->hold) result.pause = state_->hold->pause();
+  result.total = Clock::now() - state_->began;
+  return result;
+}
+
+CheckpointResult checkpoint(const CheckpointOptions& options) {
+  return within([&] { return fmt::format("checkpoint {}", options.root.value); },
+                [&] {
+                  Checkpoint checkpoint(options);
+                  checkpoint.hold();
+                  checkpoint.describe();
+                  checkpoint.capture();
+                  checkpoint.prepare();
+                  checkpoint.commit();
+                  checkpoint.release();
+                  return checkpoint.result();
+                });
+}
+
+std::vector<graph::Obstacle> check(HostPid root, std::chrono::milliseconds timeout) {
+  tracee::Hold hold = tracee::Hold::tree(root, Clock::now() + timeout);
+  Description description(hold);
+  description.describe();
+  std::vector<graph::Obstacle> obstacles;
+  try {
+    judge(description, description.records());
+  } catch (const graph::Refused& refused) {
+    obstacles = refused.obstacles();
+  }
+  hold.release();
+  return obstacles;
+}
+
+}  // namespace cairn::engine

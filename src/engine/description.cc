@@ -1,0 +1,258 @@
+#include "engine/description.h"
+
+#include <linux/kcmp.h>
+
+#include <algorithm>
+
+#include "graph/tree.pb.h"
+#include "kernel/calls.h"
+
+namespace cairn::engine {
+
+using resources::Level;
+using resources::TaskView;
+
+namespace {
+
+constexpr size_t kSlots = 64;  // tasks of one process whose batches run at once
+
+std::string name_of(const tracee::HeldProcess& process) {
+  std::string comm = process.proc.try_read("comm").value_or("?");
+  if (comm.ends_with('\n')) comm.pop_back();
+  return fmt::format("process {} ({})", process.pid.value, comm);
+}
+
+int kcmp_type(Level level) {
+  switch (level) {
+    case Level::kMm:
+      return KCMP_VM;
+    case Level::kFiles:
+      return KCMP_FILES;
+    case Level::kFs:
+      return KCMP_FS;
+    default:
+      return KCMP_SIGHAND;
+  }
+}
+
+constexpr Level kSharedLevels[] = {Level::kMm, Level::kFiles, Level::kFs, Level::kSigHand};
+
+}  // namespace
+
+void Description::describe() {
+  for (const tracee::HoldProblem& problem : hold_.problems()) {
+    obstacles_.push_back({fmt::format("task {} of process {}", problem.thread.value, problem.process.value),
+                          problem.reason, problem.remedy, "held tasks"});
+  }
+  number_records();
+  for (tracee::HeldProcess& process : hold_.processes()) {
+    resources::Place place(*this, name_of(process));
+    describe_skeleton(process);
+    if (!process.zombie) describe_process(process);
+  }
+}
+
+// Ids are given out in tree order before anything is described, so that any record can name any process or task.
+void Description::number_records() {
+  for (tracee::HeldProcess& process : hold_.processes()) {
+    RecordId id = processes_[process.pid] = records_.reserve();
+    if (!root_) root_ = id;
+    if (process.zombie) tasks_[process.pid] = records_.reserve();
+    for (tracee::Task& task : process.tasks) tasks_[task.thread()] = records_.reserve();
+  }
+}
+
+int32_t Description::pid_in_tree(pid_t host) const { return processes_.contains({host}) ? host : 0; }
+
+void Description::describe_skeleton(tracee::HeldProcess& process) {
+  kernel::Stat stat = process.proc.stat();
+  RecordId id = processes_.at(process.pid);
+  auto state = std::make_unique<image::Process>();
+  state->set_life(process.zombie ? image::Process::ZOMBIE : image::Process::ALIVE);
+  state->set_pid(process.pid.value);
+  if (id != root_) state->mutable_parent()->set_id(processes_.at(process.parent).value);
+  state->set_group(pid_in_tree(stat.group()));
+  state->set_session(pid_in_tree(stat.session()));
+  state->set_exit_signal(static_cast<int>(stat.field(38)));
+  if (process.zombie) state->set_exit_status(stat.exit_code());
+  if (!process.tasks.empty() && process.tasks.front().stop_kind() == tracee::StopKind::kGroup) {
+    state->set_stop_signal(process.tasks.front().group_stop_signal());
+  }
+  if (!process.dead_leader.empty()) {
+    obstacle("its first thread has exited while others live", "let the first thread wait for the others",
+             "dead leaders");
+  }
+  bool is_alive = !process.zombie;
+  records_.add(id, "process", {}, std::move(state));
+  if (!is_alive) return describe_dead(process);
+  for (tracee::Task& task : process.tasks) {
+    auto skeleton = std::make_unique<image::Task>();
+    skeleton->set_tid(task.thread().value);
+    skeleton->mutable_process()->set_id(id.value);
+    skeleton->mutable_mm()->set_id(structure_of(process, task, Level::kMm).value);
+    skeleton->mutable_files()->set_id(structure_of(process, task, Level::kFiles).value);
+    skeleton->mutable_fs()->set_id(structure_of(process, task, Level::kFs).value);
+    skeleton->mutable_sighand()->set_id(structure_of(process, task, Level::kSigHand).value);
+    records_.add(tasks_.at(task.thread()), "task", {}, std::move(skeleton));
+  }
+}
+
+void Description::describe_dead(tracee::HeldProcess& process) {
+  auto skeleton = std::make_unique<image::Task>();
+  skeleton->set_tid(process.pid.value);
+  skeleton->mutable_process()->set_id(processes_.at(process.pid).value);
+  records_.add(tasks_.at(process.pid), "task", {}, std::move(skeleton));
+}
+
+RecordId Description::structure_of(tracee::HeldProcess& process, const tracee::Task& task, Level level) {
+  auto& index = sharing_.try_emplace(level, kcmp_type(level)).first->second;
+  auto [place, is_new] = structures_.try_emplace({level, index.find_or_add(task.thread())});
+  if (is_new) {
+    place->second = records_.reserve();
+    homes_[place->second] = &process;
+  }
+  return place->second;
+}
+
+void Description::describe_process(tracee::HeldProcess& process) {
+  tracee::InjectedSpace space(process.tasks.front(), std::min(kSlots, process.tasks.size()), process.proc.maps());
+  for (size_t first = 0; first < process.tasks.size(); first += kSlots) {
+    size_t count = std::min(kSlots, process.tasks.size() - first);
+    std::vector<TaskView> views;
+    std::vector<std::unique_ptr<tracee::Batch>> batches;
+    views.reserve(count);
+    for (size_t i = 0; i < count; ++i) {
+      tracee::Task& task = process.tasks[first + i];
+      views.emplace_back(process, task);
+      batches.push_back(std::make_unique<tracee::Batch>(space, i, task));
+      describe_task(views.back(), *batches.back(), first + i == 0);
+    }
+    std::vector<tracee::Batch*> pending;
+    for (const auto& batch : batches) {
+      if (!batch->empty()) pending.push_back(batch.get());
+    }
+    tracee::Batch::flush_all(pending);
+    finish_readings();
+  }
+  space.close();
+}
+
+void Description::describe_task(const TaskView& view, tracee::Batch& batch, bool leads) {
+  RecordId task = tasks_.at(view.thread());
+  const auto& skeleton = records_.state<image::Task>(task);
+  describe_attributes(task, Level::kTask, view, batch);
+  if (leads) describe_attributes(processes_.at(view.process().pid), Level::kProcess, view, batch);
+  describe_structure({skeleton.mm().id()}, Level::kMm, view, batch);
+  describe_structure({skeleton.files().id()}, Level::kFiles, view, batch);
+  describe_structure({skeleton.fs().id()}, Level::kFs, view, batch);
+  describe_structure({skeleton.sighand().id()}, Level::kSigHand, view, batch);
+}
+
+void Description::describe_structure(RecordId record, Level level, const TaskView& view, tracee::Batch& batch) {
+  if (!described_.insert(record).second) return;
+  const auto& structure = resources::structure(level);
+  readings_.push_back({record, {}, structure.kind->name(), structure.face->describe_any(*this, view, batch)});
+  describe_attributes(record, level, view, batch);
+}
+
+void Description::describe_attributes(RecordId owner, Level level, const TaskView& view, tracee::Batch& batch) {
+  for (const auto& attribute : resources::attributes(level)) {
+    resources::room(batch, 80, 16 << 10);
+    readings_.push_back({{}, owner, attribute.kind->name(), attribute.face->describe_any(*this, view, batch)});
+  }
+}
+
+void Description::finish_readings() {
+  for (PendingReading& reading : readings_) {
+    std::unique_ptr<google::protobuf::Message> state = reading.read();
+    if (!state) continue;
+    RecordId id = reading.record ? reading.record : records_.reserve();
+    records_.add(id, reading.kind, reading.owner, std::move(state));
+  }
+  readings_.clear();
+}
+
+int Description::fd(RecordId record) const {
+  if (auto place = handles_.find(record); place != handles_.end()) return place->second.get();
+  auto place = description_indices_.find(record);
+  return place == description_indices_.end() ? -1 : descriptions_.fd(place->second);
+}
+
+void Description::obstacle(std::string reason, std::string remedy, std::string rule) {
+  std::string where;
+  for (const std::string& place : places_) where += (where.empty() ? "" : ": ") + place;
+  obstacles_.push_back({std::move(where), std::move(reason), std::move(remedy), std::move(rule)});
+}
+
+RecordId Description::object(const std::string& kind, const std::string& key,
+                             const std::function<NewObject()>& describe) {
+  auto [place, is_new] = objects_.try_emplace(kind + " " + key);
+  if (!is_new) return place->second;
+  RecordId id = place->second = records_.reserve();
+  NewObject object = describe();
+  records_.add(id, kind, {}, std::move(object.state));
+  if (object.handle) handles_[id] = std::move(object.handle);
+  return id;
+}
+
+RecordId Description::description(HostPid process, int number) {
+  if (auto known = by_number_.find({process, number}); known != by_number_.end()) return known->second;
+  auto [pidfd, is_new] = pidfds_.try_emplace(process);
+  if (is_new) pidfd->second = kernel::pidfd_open(process);
+  std::optional<OwnedFd> duplicate = kernel::try_pidfd_getfd(pidfd->second.get(), number);
+  if (!duplicate) return {};
+  // The index keeps one descriptor for each description; views need one of their own only while they are new.
+  size_t index = descriptions_.find_or_add(std::move(*duplicate));
+  RecordId& id = by_number_[{process, number}];
+  if (index < description_records_.size()) return id = description_records_[index];
+  description_records_.push_back(id = records_.reserve());
+  resources::DescriptionView view(kernel::duplicate(descriptions_.fd(index)), process, number);
+  description_indices_[id] = index;
+  describe_view(id, view);
+  return id;
+}
+
+RecordId Description::description_of(OwnedFd file, HostPid process, int flags) {
+  struct stat stat = kernel::fstat(file.get());
+  auto [place, is_new] = objects_.try_emplace(fmt::format("mapped file {}:{} {:o}", stat.st_dev, stat.st_ino, flags));
+  if (!is_new) return place->second;
+  RecordId id = place->second = records_.reserve();
+  resources::DescriptionView view(std::move(file), process, -1, flags);
+  describe_view(id, view);
+  handles_[id] = kernel::duplicate(view.fd());
+  return id;
+}
+
+void Description::describe_view(RecordId id, const resources::DescriptionView& view) {
+  const resources::Faced<resources::AnyDescriptionKind>* found = nullptr;
+  for (const auto& kind : resources::description_kinds()) {
+    if (!kind.face->recognises(view)) continue;
+    if (found != nullptr) {
+      throw Error(fmt::format("internal error: {} is both {} and {}; please report it", view.link(),
+                              found->kind->name(), kind.kind->name()));
+    }
+    found = &kind;
+  }
+  if (found == nullptr) {
+    obstacle(fmt::format("it is {}, which cairn cannot keep yet", view.link()), "close it before the checkpoint",
+             "unsupported objects");
+    return;
+  }
+  records_.add(id, found->kind->name(), {}, found->face->describe_any(*this, view));
+  for (const auto& attribute : resources::description_attributes()) {
+    std::unique_ptr<google::protobuf::Message> state = attribute.face->describe_any(*this, view);
+    if (state) records_.add(records_.reserve(), attribute.kind->name(), id, std::move(state));
+  }
+}
+
+RecordId Description::process(HostPid pid) {
+  auto place = processes_.find(pid);
+  return place == processes_.end() ? RecordId{} : place->second;
+}
+
+RecordId Description::task(HostPid tid) {
+  auto place = tasks_.find(tid);
+  return place == tasks_.end() ? RecordId{} : place->second;
+}
+
+}  // namespace cairn::engine

@@ -1,0 +1,89 @@
+// Finds every kernel object of a held tree once and lets its kind fill a record. All obstacles arise here; nothing is
+// written.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kernel/identity.h"
+#include "resources/registry.h"
+#include "tracee/hold.h"
+
+namespace cairn::engine {
+
+class Description final : public resources::DescribeContext {
+ public:
+  explicit Description(tracee::Hold& hold) : hold_(hold) {}
+
+  // Describes the whole tree to a fixed point.
+  void describe();
+
+  graph::RecordSet& records() override { return records_; }
+  const std::vector<graph::Obstacle>& obstacles() const { return obstacles_; }
+  RecordId root() const { return root_; }
+  // Our duplicate of a description or the handle of an object; -1 when there is none.
+  int fd(RecordId record) const;
+  // The held process whose task acts for a shared structure.
+  tracee::HeldProcess& process_of(RecordId structure) const { return *homes_.at(structure); }
+
+  void obstacle(std::string reason, std::string remedy, std::string rule) override;
+  void enter(std::string place) override { places_.push_back(std::move(place)); }
+  void leave() override { places_.pop_back(); }
+  RecordId object(const std::string& kind, const std::string& key, const std::function<NewObject()>& describe) override;
+  RecordId description(HostPid process, int number) override;
+  RecordId description_of(OwnedFd file, HostPid process, int flags) override;
+  RecordId process(HostPid pid) override;
+  RecordId task(HostPid tid) override;
+  std::vector<tracee::HeldProcess>& processes() override { return hold_.processes(); }
+
+ private:
+  struct Held {
+    tracee::HeldProcess* process;
+    tracee::Task* task;
+    RecordId record;
+  };
+  struct PendingReading {
+    RecordId record, owner;
+    std::string kind;
+    resources::AnyReading read;
+  };
+
+  void number_records();
+  void describe_skeleton(tracee::HeldProcess& process);
+  void describe_dead(tracee::HeldProcess& process);
+  RecordId structure_of(tracee::HeldProcess& process, const tracee::Task& task, resources::Level level);
+  void describe_process(tracee::HeldProcess& process);
+  void describe_task(const resources::TaskView& view, tracee::Batch& batch, bool leads);
+  void describe_structure(RecordId record, resources::Level level, const resources::TaskView& view,
+                          tracee::Batch& batch);
+  void describe_attributes(RecordId owner, resources::Level level, const resources::TaskView& view,
+                           tracee::Batch& batch);
+  void finish_readings();
+  void describe_view(RecordId id, const resources::DescriptionView& view);
+  int32_t pid_in_tree(pid_t host) const;
+
+  tracee::Hold& hold_;
+  graph::RecordSet records_;
+  std::vector<graph::Obstacle> obstacles_;
+  std::vector<std::string> places_;
+  RecordId root_;
+
+  std::map<HostPid, RecordId> processes_, tasks_;
+  std::map<std::pair<resources::Level, size_t>, RecordId> structures_;
+  std::map<resources::Level, kernel::SharedObjectIndex> sharing_;
+  std::set<RecordId> described_;  // structures whose reading has begun
+  std::map<RecordId, tracee::HeldProcess*> homes_;
+  std::vector<PendingReading> readings_;
+
+  std::map<HostPid, OwnedFd> pidfds_;
+  std::map<std::pair<HostPid, int>, RecordId> by_number_;
+  kernel::DescriptionIndex descriptions_;
+  std::vector<RecordId> description_records_;  // by index in descriptions_
+  std::map<std::string, RecordId> objects_;    // "kind key"
+  std::map<RecordId, OwnedFd> handles_;
+  std::map<RecordId, size_t> description_indices_;  // record -> index in descriptions_
+};
+
+}  // namespace cairn::engine
