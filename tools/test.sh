@@ -39,7 +39,7 @@ part() {
 }
 
 build() {
-  cmake --preset "$1" && cmake --build "build/$1"
+  cmake --preset "$1" && cmake --build "build/$1" --target all programs
 }
 
 # The unit tests of one build.

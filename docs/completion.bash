@@ -1,0 +1,42 @@
+# bash completion for cairn(1)
+
+_cairn_pids() {
+  local pid
+  for pid in /proc/[0-9]*; do printf '%s\n' "${pid#/proc/}"; done
+}
+
+_cairn() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command= word
+  local common='--json --verbose --quiet --help'
+  COMPREPLY=()
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case $word in
+      checkpoint | restore | restart | check | inspect) command=$word && break ;;
+    esac
+  done
+
+  case $previous in
+    --then) COMPREPLY=($(compgen -W 'resume kill stop' -- "$current")) && return ;;
+    --timeout) return ;;
+    --output | -o) compopt -o dirnames && return ;;
+    --pidfile) compopt -o default && return ;;
+  esac
+
+  local options
+  case $command in
+    checkpoint) options="--output --replace --then --timeout $common" ;;
+    restore | restart) options="--detach --sibling --pidfile --dry-run $common" ;;
+    check) options="--timeout $common" ;;
+    inspect) options=$common ;;
+    *) options="--version $common" ;;
+  esac
+  if [[ $current == -* ]]; then
+    COMPREPLY=($(compgen -W "$options" -- "$current"))
+    return
+  fi
+  case $command in
+    '') COMPREPLY=($(compgen -W 'checkpoint restore restart check inspect' -- "$current")) ;;
+    checkpoint | check) COMPREPLY=($(compgen -W "$(_cairn_pids)" -- "$current")) ;;
+    *) compopt -o dirnames ;;
+  esac
+} && complete -F _cairn cairn
