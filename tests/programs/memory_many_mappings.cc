@@ -1,10 +1,10 @@
-// mmap(2): 10000 mappings of changing rights, each with a page of its own content.
+// mmap(2): 3000 mappings of changing rights, each with a page of its own content.
 #include <sys/mman.h>
 
 #include "program.h"
 
 int main() {
-  constexpr size_t kMappings = 10'000;
+  constexpr size_t kMappings = 3000;
   char* area = must(static_cast<char*>(mmap(nullptr, kMappings * 2 * 4096, PROT_READ | PROT_WRITE,
                                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)),
                     "mmap");
