@@ -48,6 +48,7 @@ using RecordsById = std::unordered_map<RecordId, const RawRecord*>;
 
 RecordsById index_by_id(const std::vector<RawRecord>& records) {
   RecordsById by_id;
+  by_id.reserve(records.size());
   for (const RawRecord& record : records) {
     if (!by_id.emplace(record.id, &record).second) {
       damaged(kRecordsFile, fmt::format("two records have the id {}", record.id.value));

@@ -12,6 +12,8 @@
 namespace cairn::image {
 namespace {
 
+constexpr int kMostAttempts = 16;
+
 struct File {
   OwnedFd fd;
   uint64_t size = 0;
@@ -63,6 +65,12 @@ OwnedFd open_directory(const std::string& path) {
   return std::move(*directory);
 }
 
+bool names(const std::string& path, int directory) {
+  const std::optional<struct stat> there = kernel::try_stat_at(AT_FDCWD, path);
+  const struct stat ours = kernel::fstat(directory);
+  return there && there->st_dev == ours.st_dev && there->st_ino == ours.st_ino;
+}
+
 void check_root(const Head& head, const std::vector<RawRecord>& records) {
   if (head.root() == 0) return;
   auto is_root = [&](const RawRecord& record) { return record.id.value == head.root(); };
@@ -80,23 +88,35 @@ struct Reader::State {
   uint64_t bytes = 0;
 
   void open();
+  void load(int directory);
   void open_pages(int directory, const Trailer& trailer);
 };
 
+// An image that is replaced while we open it loses its files one by one. The name leads to the new one by then.
 void Reader::State::open() {
-  OwnedFd directory = open_directory(path);
-  std::string head_bytes = read_file(directory.get(), kHeadFile, kMostHeadFile);
+  for (int attempt = 1;; ++attempt) {
+    OwnedFd directory = open_directory(path);
+    try {
+      return load(directory.get());
+    } catch (const Error&) {
+      if (attempt == kMostAttempts || names(path, directory.get())) throw;
+    }
+  }
+}
+
+void Reader::State::load(int directory) {
+  std::string head_bytes = read_file(directory, kHeadFile, kMostHeadFile);
   head = parse_head(head_bytes);
-  std::string trailer_bytes = read_file(directory.get(), kTrailerFile, kMostTrailerFile);
+  std::string trailer_bytes = read_file(directory, kTrailerFile, kMostTrailerFile);
   Trailer trailer = parse_trailer(trailer_bytes);
   check_uuid(trailer, head);
   check_bytes(trailer, kHeadFile, head_bytes);
-  records = parse_records(read_verified(directory.get(), kRecordsFile, kMostRecordsFile, trailer));
+  records = parse_records(read_verified(directory, kRecordsFile, kMostRecordsFile, trailer));
   if (records.size() != trailer.record_count()) {
     damaged(kRecordsFile, fmt::format("has {} records instead of {}", records.size(), trailer.record_count()));
   }
   check_root(head, records);
-  open_pages(directory.get(), trailer);
+  open_pages(directory, trailer);
   bytes = trailer_bytes.size();
   for (const FileDigest& file : trailer.files()) bytes += file.size();
 }
