@@ -60,8 +60,7 @@ def chosen_plays(arguments: argparse.Namespace) -> list[tuple[Program, str]]:
         (program, mode)
         for program in find_all()
         if not arguments.only or any(fnmatch.fnmatch(program.name, glob) for glob in arguments.only)
-        for mode in program.modes()
-        if not arguments.mode or mode in arguments.mode
+        for mode in program.modes(arguments.mode)
     ]
 
 

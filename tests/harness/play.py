@@ -1,18 +1,15 @@
-"""One play: one program through one mode. Each mode reads as what a user would do."""
+"""One play: a running program in a directory of its own, what can be done to it, and the oracles that judge it."""
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from . import cairn as cairn_command
-from . import facts, files, normalise, processes, records
-from .cairn import Cairn, CairnFailed
+from . import facts, normalise, processes, records
+from .cairn import Cairn
 from .facts import Facts
 from .plays import Program
 from .processes import Deadline
@@ -70,12 +67,12 @@ class Play:
         try:
             code = processes.wait_for_end(self.root, Deadline.after(self.program.timeout))
         except TimeoutError:
-            raise Broken("after `go` the program has not ended" + self._said()) from None
+            raise Broken("after `go` the program has not ended" + self.said()) from None
         lines = self._status_lines()
         if code == _SKIP_CODE:
             raise Skip(" ".join(lines))
         if code not in (0, None) or not lines or lines[-1] != "ok":
-            self.complain("asserts", f"exit code {code}{self._said()}")
+            self.complain("asserts", f"exit code {code}{self.said()}")
         self.expect_no_process()
 
     def complain(self, oracle: str, text: str) -> None:
@@ -87,15 +84,15 @@ class Play:
                 code = processes.reap(self.root)
                 if code == _SKIP_CODE:
                     raise Skip(" ".join(lines))
-                raise Broken(f"the program ended with {code} before it was ready{self._said()}")
+                raise Broken(f"the program ended with {code} before it was ready{self.said()}")
             if self.deadline.passed():
-                raise Broken(f"the program never said {wanted}{self._said()}")
+                raise Broken(f"the program never said {wanted}{self.said()}")
             time.sleep(0.005)
 
     def _status_lines(self) -> list[str]:
         return (processes.read_text(self.run_directory / "status") or "").splitlines()
 
-    def _said(self) -> str:
+    def said(self) -> str:
         texts = ((name, processes.read_text(self.run_directory / name)) for name in ("status", "stdout", "stderr"))
         return "".join(f"\n{name}: {text.strip()[-800:]}" for name, text in texts if text and text.strip())
 
@@ -119,7 +116,7 @@ class Play:
                 return normalise.normalise(facts.collect(self.root), self.program.varies)
             except (OSError, ValueError) as error:  # a task ended between two files
                 if attempt == 4:
-                    raise Broken(f"process {self.root} can't be read: {error}{self._said()}") from error
+                    raise Broken(f"process {self.root} can't be read: {error}{self.said()}") from error
                 time.sleep(0.02)
         raise AssertionError
 
@@ -162,7 +159,7 @@ class Play:
     def checkpoint(self, name: str, then: str) -> Path:
         image = self.cairn_directory / f"{name}.cairn"
         self.cairn.checkpoint(self.root, image, then).expect(cairn_command.DONE)
-        self._expect_only([*self._images(), f"{name}.cairn"])
+        self.expect_only_images([*self._images(), f"{name}.cairn"])
         if then == "kill":
             try:
                 processes.wait_for_end(self.root, Deadline.after(5))
@@ -188,131 +185,7 @@ class Play:
     def _images(self) -> list[str]:
         return sorted(path.name for path in self.cairn_directory.iterdir() if path.suffix == ".cairn")
 
-    def _expect_only(self, images: list[str]) -> None:
+    def expect_only_images(self, images: list[str]) -> None:
         extra = {p.name for p in self.cairn_directory.iterdir()} - {*images, "pid", "cairn.out", "cairn.err"}
         if extra:
             self.complain("strays", f"files are left behind: {sorted(extra)}")
-
-
-def control(play: Play) -> None:
-    play.start()
-    before = play.look()
-    play.expect_same(before, "although nothing was done")
-    play.finish()
-
-
-def go_on(play: Play) -> None:
-    play.start()
-    before = play.look()
-    play.inspect(play.checkpoint("first", "resume"))
-    play.expect_same(before, "after a checkpoint that let it go on")
-    play.finish()
-
-
-def restore(play: Play) -> None:
-    play.start()
-    before = play.look()
-    image = play.checkpoint("first", "kill")
-    play.restore(image)
-    play.expect_same(before, "after the restore")
-    play.finish()
-
-
-def twice(play: Play) -> None:
-    play.start()
-    before = play.look()
-    first = play.checkpoint("first", "kill")
-    play.restore(first)
-    second = play.checkpoint("second", "kill")
-    play.expect_fixed_point(play.inspect(first), play.inspect(second))
-    play.restore(second)
-    play.expect_same(before, "after the second restore")
-    play.finish()
-
-
-def again(play: Play) -> None:
-    play.start()
-    before = play.look()
-    image = play.checkpoint("first", "kill")
-    kept = files.keep(play.run_directory, play.cairn_directory / "kept")
-    play.restore(image)
-    play.finish()
-    files.put_back(kept, play.run_directory)
-    play.restore(image)
-    play.expect_same(before, "after the second restore of one image")
-    play.finish()
-
-
-def refused(play: Play) -> None:
-    play.start()
-    before = play.look()
-    reason = play.program.refused or ""
-    image = play.cairn_directory / "refused.cairn"
-    for outcome in (play.cairn.check(play.root), play.cairn.checkpoint(play.root, image, "kill")):
-        if outcome.code != cairn_command.REFUSED:
-            play.complain("refusal", f"{outcome.command}\nexit code {outcome.code}, expected 3\n{outcome.text()}")
-        elif not re.search(reason, outcome.text(), re.IGNORECASE):
-            play.complain("refusal", f"{outcome.command}\nno reason matches {reason!r}\n{outcome.text()}")
-        play.expect_only_the_tree()
-    play._expect_only([])
-    play.expect_same(before, "after a refusal")
-    play.finish()
-
-
-def app_control(play: Play) -> None:
-    _drive_app(play, cycles=0)
-
-
-def app_cycles(play: Play) -> None:
-    _drive_app(play, cycles=2)
-
-
-def _drive_app(play: Play, cycles: int) -> None:
-    from .plays import load_app
-
-    app = load_app(play.program)(play.run_directory, play.deadline)
-    missing = [name for name in app.needs if shutil.which(name) is None]
-    if missing:
-        raise Skip(f"not installed: {', '.join(missing)}")
-    play.start_command(app.command(), app.environment)
-    app.pid = play.root
-    app.set_up()
-    for cycle in range(cycles):
-        image = play.checkpoint(f"cycle{cycle}", "kill")
-        play.inspect(image)
-        play.restore(image)
-        app.pid = play.root
-        app.work(cycle)
-    app.finish()
-    try:
-        code = processes.wait_for_end(play.root, play.deadline)
-    except TimeoutError:
-        raise Broken("the application has not ended" + play._said()) from None
-    if code not in (0, None):
-        play.complain("asserts", f"exit code {code}{play._said()}")
-    app.verify()
-    play.expect_no_process()
-
-
-MODES: dict[str, Callable[[Play], None]] = {
-    "control": control,
-    "continue": go_on,
-    "restore": restore,
-    "twice": twice,
-    "again": again,
-    "refused": refused,
-    "cycles": app_cycles,
-}
-
-
-def perform(play: Play, mode: str) -> None:
-    """Plays one mode to its end. CairnFailed, Broken and failed asserts of applications become complaints."""
-    action = app_control if play.program.is_app and mode == "control" else MODES[mode]
-    try:
-        action(play)
-    except CairnFailed as error:
-        play.complain("cairn", str(error))
-    except Broken as error:
-        play.complain("play", str(error))
-    except AssertionError as error:
-        play.complain("asserts", f"{error}{play._said()}")

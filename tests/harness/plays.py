@@ -10,12 +10,13 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
 
-# Modes in which a program that can be checkpointed is played, and those for one that has to be refused. `namespaces` and
-# `user` join here once the engine knows them.
+# Modes in which a program that can be checkpointed is played, and those for one that has to be refused. Those on request
+# join the others once the engine knows them; `namespaces` is still to be written.
 KEPT_MODES = ("control", "continue", "restore", "twice", "again")
+MODES_ON_REQUEST = ("user",)
 REFUSED_MODES = ("control", "refused")
 APP_MODES = ("control", "cycles")
-ALL_MODES = tuple(dict.fromkeys(KEPT_MODES + REFUSED_MODES + APP_MODES))
+ALL_MODES = tuple(dict.fromkeys(KEPT_MODES + MODES_ON_REQUEST + REFUSED_MODES + APP_MODES))
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,25 @@ class Program:
     def varies(self) -> list[str]:
         return [line.split("(")[0].strip() for line in self.headers.get("varies", [])]
 
-    def modes(self) -> tuple[str, ...]:
-        if self.is_app:
-            return APP_MODES
-        return REFUSED_MODES if self.refused else KEPT_MODES
+    def modes(self, requested: list[str] | None) -> list[str]:
+        """Those that make sense for it: all of the usual ones, or those that were asked for."""
+        usual = APP_MODES if self.is_app else REFUSED_MODES if self.refused else KEPT_MODES
+        if not requested:
+            return list(usual)
+        possible = usual + (MODES_ON_REQUEST if usual is KEPT_MODES else ())
+        return [mode for mode in possible if mode in requested]
 
     def reason_to_skip(self, mode: str) -> str | None:
         for line in self.headers.get("modes", []):
             words = re.match(r"not ([a-z, ]+?)\s*\((.*)\)$", line)
             if words and mode in re.split(r"[ ,]+", words[1]):
                 return words[2]
+        if mode == "user" and os.geteuid() != 0:
+            return "all modes are played as this ordinary user already"
         for need in " ".join(self.headers.get("needs", [])).split():
             if need == "root" and os.geteuid() != 0:
+                return "needs root"
+            if need == "root" and mode == "user":
                 return "needs root"
             if need.startswith("cpus=") and len(os.sched_getaffinity(0)) < int(need[5:]):
                 return f"needs {need[5:]} CPUs"

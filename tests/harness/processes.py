@@ -71,20 +71,20 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def start(argv: list[str], directory: Path, environment: dict[str, str], user: int | None = None) -> int:
+def start(argv: list[str], directory: Path, environment: dict[str, str]) -> int:
     """Starts a program in a session of its own, with nothing inherited but three descriptors of its own directory."""
     pid = os.fork()
     if pid != 0:
         return pid
     try:
-        _prepare_program(directory, user)
+        _prepare_program(directory)
         os.execve(argv[0], argv, environment)
     except BaseException as error:  # the child must never return into the harness
         os.write(2, f"start {argv[0]}: {error}\n".encode())
     os._exit(126)
 
 
-def _prepare_program(directory: Path, user: int | None) -> None:
+def _prepare_program(directory: Path) -> None:
     os.setsid()
     os.chdir(directory)
     os.umask(0o022)
@@ -101,10 +101,12 @@ def _prepare_program(directory: Path, user: int | None) -> None:
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    if user is not None:
-        os.setgroups([])
-        os.setresgid(user, user, user)
-        os.setresuid(user, user, user)
+
+
+def become_user(user: int) -> None:
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
 
 
 def wait_for_end(pid: int, deadline: Deadline) -> int | None:

@@ -16,11 +16,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from . import kernel, processes
-from .play import Play, Skip, perform
+from .modes import perform
+from .play import Play, Skip
 from .plays import Program
 
 _WAITS = 4  # how often a play may wait for its program's timeout, and for cairn: mode again does it most
 _PR_SET_PDEATHSIG = 1
+_NOBODY = 65534
 
 
 @dataclass
@@ -140,6 +142,9 @@ def _play_in_child(program: Program, mode: str, build: Path, directory: Path, wr
     begin = time.monotonic()
     result = Result(program.name, mode, "passed")
     try:
+        if mode == "user":
+            os.chown(directory, _NOBODY, _NOBODY)
+            processes.become_user(_NOBODY)
         play = Play(program, build, directory)
         perform(play, mode)
         result.complaints = play.complaints
