@@ -1,0 +1,134 @@
+#include "graph/outside.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <string_view>
+
+#include "kernel/calls.h"
+
+namespace cairn::graph {
+namespace {
+
+std::optional<pid_t> number_of(const std::string& name) {
+  pid_t number = 0;
+  auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return number;
+}
+
+bool is_nameless(std::string_view link) { return link.starts_with('/') && link.ends_with(" (deleted)"); }
+
+std::string first_line(const std::optional<std::string>& text) {
+  if (!text) return "?";
+  return text->substr(0, text->find('\n'));
+}
+
+Outside::Holder holder(HostPid pid) {
+  auto process = kernel::ProcDir::open(pid);
+  return {pid, process ? first_line(process->try_read("comm")) : "?"};
+}
+
+// A fork of ours (the guard) has duplicates of what we have.
+bool is_child_of_ours(HostPid pid) {
+  auto process = kernel::ProcDir::open(pid);
+  auto text = process ? process->try_read("stat") : std::nullopt;
+  return text && kernel::parse_stat(*text).parent() == ::getpid();
+}
+
+template <typename Key>
+std::optional<Outside::Holder> find(const std::multimap<Key, HostPid>& index, const Key& key) {
+  auto [begin, end] = index.equal_range(key);
+  for (auto place = begin; place != end; ++place) {
+    if (!is_child_of_ours(place->second)) return holder(place->second);
+  }
+  return std::nullopt;
+}
+
+bool is_refusal(int error_number) { return error_number == EACCES || error_number == EPERM; }
+bool is_gone(int error_number) { return error_number == ENOENT || error_number == ESRCH; }
+
+}  // namespace
+
+std::string Outside::Holder::text() const { return fmt::format("process {} ({})", pid.value, command); }
+
+Outside::Outside(std::set<HostPid> inside) : inside_(std::move(inside)) {}
+
+void Outside::each_process(void (Outside::*index)(const kernel::ProcDir&)) {
+  OwnedFd proc = kernel::open("/proc", O_RDONLY | O_DIRECTORY);
+  for (const std::string& name : kernel::list_directory(proc.get())) {
+    auto pid = number_of(name);
+    if (!pid || inside_.contains({*pid}) || *pid == ::getpid()) continue;
+    auto process = kernel::ProcDir::open({*pid});
+    if (!process) continue;
+    try {
+      (this->*index)(*process);
+    } catch (const Error& error) {
+      if (is_refusal(error.error_number())) {
+        sees_all_ = false;
+      } else if (!is_gone(error.error_number())) {
+        throw;
+      }
+    }
+  }
+}
+
+void Outside::index_descriptors() {
+  if (!has_descriptors_) each_process(&Outside::index_descriptors_of);
+  has_descriptors_ = true;
+}
+
+void Outside::index_descriptors_of(const kernel::ProcDir& process) {
+  auto directory = kernel::try_open_at(process.fd(), "fd", O_RDONLY | O_DIRECTORY);
+  if (!directory) return;
+  for (const std::string& name : kernel::list_directory(directory->get())) {
+    auto link = kernel::try_read_link_at(directory->get(), name);
+    if (!link) continue;
+    // Only nameless files are looked at: stat can hang where a file server has gone.
+    if (is_nameless(*link)) {
+      if (auto stat = kernel::try_stat_at(directory->get(), name)) {
+        nameless_.emplace(File(stat->st_dev, stat->st_ino), process.pid());
+      }
+    }
+    by_link_.emplace(std::move(*link), process.pid());
+  }
+}
+
+void Outside::index_mappings() {
+  if (!has_mappings_) each_process(&Outside::index_mappings_of);
+  has_mappings_ = true;
+}
+
+void Outside::index_mappings_of(const kernel::ProcDir& process) {
+  auto text = process.try_read("maps");
+  if (!text || text->find(" (deleted)") == std::string::npos) return;
+  for (const kernel::MapsEntry& entry : kernel::parse_maps(*text)) {
+    if (!entry.deleted) continue;
+    mapped_.emplace(File(makedev(entry.device_major, entry.device_minor), entry.inode), process.pid());
+  }
+}
+
+std::optional<Outside::Holder> Outside::holder_of(const std::string& link) {
+  index_descriptors();
+  return find(by_link_, link);
+}
+
+std::optional<Outside::Holder> Outside::holder_of_nameless(dev_t device, ino_t inode) {
+  index_descriptors();
+  return find(nameless_, File(device, inode));
+}
+
+std::optional<Outside::Holder> Outside::mapper_of_nameless(dev_t device, ino_t inode) {
+  index_mappings();
+  return find(mapped_, File(device, inode));
+}
+
+bool Outside::sees_all() {
+  index_descriptors();
+  return sees_all_;
+}
+
+}  // namespace cairn::graph
