@@ -50,6 +50,7 @@ void Description::describe() {
     describe_skeleton(process);
     if (!process.zombie) describe_process(process);
   }
+  run_judgements();
 }
 
 // Ids are given out in tree order before anything is described, so that any record can name any process or task.

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <set>
+
 namespace cairn::resources {
 namespace {
 
@@ -48,6 +50,24 @@ const struct stat& DescriptionView::stat() const {
 
 int DescriptionView::flags() const {
   return once(flags_, [&] { return kernel::fcntl(fd(), F_GETFL); });
+}
+
+const std::vector<kernel::FileLock>& DescribeContext::locks() {
+  return once(locks_, [] { return kernel::parse_locks(kernel::read_file("/proc/locks")); });
+}
+
+graph::Outside& DescribeContext::outside() {
+  if (!outside_) {
+    std::set<HostPid> inside;
+    for (const tracee::HeldProcess& process : processes()) inside.insert(process.pid);
+    outside_.emplace(std::move(inside));
+  }
+  return *outside_;
+}
+
+void DescribeContext::run_judgements() {
+  for (const auto& judgement : judgements_) judgement();
+  judgements_.clear();
 }
 
 }  // namespace cairn::resources

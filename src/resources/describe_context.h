@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "graph/obstacle.h"
+#include "graph/outside.h"
 #include "graph/records.h"
 #include "image/writer.h"
 #include "kernel/procfs.h"
@@ -97,6 +99,21 @@ class DescribeContext {
   virtual std::vector<tracee::HeldProcess>& processes() = 0;
 
   virtual graph::RecordSet& records() = 0;
+
+  // All file locks of the host, read once.
+  const std::vector<kernel::FileLock>& locks();
+  // Who outside the tree has what the tree has. Asking costs a walk over all processes of the host, once.
+  graph::Outside& outside();
+
+  // For what can only be judged when the whole tree has been described, such as who holds the other end of a pipe.
+  void at_end(std::function<void()> judgement) { judgements_.push_back(std::move(judgement)); }
+  // The engine's: runs these when every record is there, before the obstacles are judged.
+  void run_judgements();
+
+ private:
+  std::optional<std::vector<kernel::FileLock>> locks_;
+  std::optional<graph::Outside> outside_;
+  std::vector<std::function<void()>> judgements_;
 };
 
 class Place {

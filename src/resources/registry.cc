@@ -11,8 +11,10 @@ namespace cairn::resources {
 #define CAIRN_KINDS(KIND)                                             \
   KIND(comm)                                                          \
   KIND(cpu)                                                           \
+  KIND(device)                                                        \
   KIND(eventfd)                                                       \
   KIND(fd_table)                                                      \
+  KIND(file)                                                          \
   KIND(fs_state)                                                      \
   KIND(mm)                                                            \
   KIND(process)                                                       \

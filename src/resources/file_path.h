@@ -1,0 +1,28 @@
+// Files that are opened by name: does the name of a description still lead to its file, and is it the same file when
+// it is opened again? Shared by the kinds that have one (file, fifo, device).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "resources/describe_context.h"
+#include "resources/file_path.pb.h"
+#include "resources/kind.h"
+
+namespace cairn::resources {
+
+// The name of the file, which leads to it now; otherwise an obstacle was added that says where it leads.
+std::optional<image::FilePath> describe_path(DescribeContext& context, const DescriptionView& view);
+
+// What a file may have done since the checkpoint.
+enum class Change {
+  kNone,    // it was only read: same size and time of modification
+  kGrowth,  // it was open for writing: it may have grown
+  kAny,     // it must only exist (directories, files that the kernel makes up)
+};
+// Adds the precondition that the path leads to such a file.
+void check_path(CheckContext& context, const image::FilePath& path, Change allowed);
+// Why a file isn't the one that was recorded; empty when it is. `found`: what the path leads to now, if anything.
+std::string difference(const image::FilePath& path, const std::optional<struct stat>& found, Change allowed);
+
+}  // namespace cairn::resources

@@ -1,0 +1,122 @@
+// Regular files and directories that have a name, and whatever was opened with O_PATH: opened again by their path, with
+// flags and position. The content is the file system's: a file that was only read must be the same at the restore, one
+// that was open for writing may have grown.
+//
+// Refused by name: a path that leads elsewhere by now (renamed over, hidden by a mount, another root), names that were
+// removed (files without any name are a kind of their own, nameless_file), locks and leases, files of /proc that belong
+// to a process. Lost without a trace to see them by: read-ahead advice (posix_fadvise), dnotify (F_NOTIFY), and a
+// failed write-back that fsync(2) has yet to report.
+#include <fcntl.h>
+#include <linux/magic.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string_view>
+
+#include "kernel/storage.h"
+#include "resources/file_path.h"
+#include "resources/files/file.pb.h"
+#include "resources/kind.h"
+
+namespace cairn::resources {
+namespace {
+
+constexpr long kMessageQueues = 0x19800202;  // MQUEUE_MAGIC of ipc/mqueue.c
+
+// File systems whose regular files are something else behind a descriptor: opening one again is another object, or has
+// effects. Not recognised, so that the engine refuses them by name.
+constexpr std::array kForeign = {long{TRACEFS_MAGIC},  long{DEBUGFS_MAGIC},  long{BPF_FS_MAGIC}, long{NSFS_MAGIC},
+                                 long{PSTOREFS_MAGIC}, long{EFIVARFS_MAGIC}, kMessageQueues};
+// Made up by the kernel: sizes and times mean nothing.
+constexpr std::array kMadeUp = {long{PROC_SUPER_MAGIC}, long{SYSFS_MAGIC}, long{CGROUP_SUPER_MAGIC},
+                                long{CGROUP2_SUPER_MAGIC}};
+
+bool is_among(const auto& list, long magic) { return std::find(list.begin(), list.end(), magic) != list.end(); }
+
+bool is_path_only(int flags) { return (flags & O_PATH) != 0; }
+
+// /proc/42/..., but not /proc/meminfo or /proc/sys.
+bool belongs_to_process(std::string_view path) {
+  constexpr std::string_view kProc = "/proc/";
+  return path.starts_with(kProc) && path.size() > kProc.size() && std::isdigit(path[kProc.size()]) != 0;
+}
+
+std::string range_of(const kernel::FileLock& lock) {
+  if (lock.start == 0 && lock.end == UINT64_MAX) return "";
+  if (lock.end == UINT64_MAX) return fmt::format(" from byte {}", lock.start);
+  return fmt::format(" on bytes {} to {}", lock.start, lock.end);
+}
+
+void refuse_lock(DescribeContext& context, const kernel::FileLock& lock) {
+  context.obstacle(fmt::format("a file lock ({}, {}{}) is held", lock.type, lock.mode, range_of(lock)),
+                   "let go of the lock before the checkpoint", "file locks");
+}
+
+// What belongs to the description itself (flock, F_OFD_SETLK, leases) stands in the fdinfo of any duplicate; POSIX
+// locks belong to a process and an inode, so the table of all locks is asked.
+void refuse_locks(DescribeContext& context, const DescriptionView& view) {
+  for (const auto& [key, value] : view.fdinfo().entries()) {
+    if (key != "lock") continue;
+    for (const kernel::FileLock& lock : kernel::parse_locks(value)) {
+      if (!lock.blocked) refuse_lock(context, lock);
+    }
+  }
+  for (const kernel::FileLock& lock : context.locks()) {
+    if (lock.blocked || lock.type != "POSIX" || lock.inode != view.stat().st_ino) continue;
+    if (context.process({lock.pid})) refuse_lock(context, lock);
+  }
+}
+
+int open_flags(const image::File& state) {
+  // O_ASYNC at open would set the flag without asking for the signals; status_flags does it.
+  return static_cast<int>(state.flags()) & ~O_ASYNC;
+}
+
+class FileKind final : public DescriptionKind<image::File> {
+ public:
+  bool recognises(const DescriptionView& view) const override {
+    if (!view.link().starts_with('/')) return false;
+    if (is_path_only(view.flags()) && !view.is_mapping()) return true;
+    if (view.is(S_IFDIR)) return true;
+    return view.is(S_IFREG) && view.stat().st_nlink > 0 && !is_among(kForeign, kernel::file_system_type(view.fd()));
+  }
+
+  image::File describe(DescribeContext& context, const DescriptionView& view) const override {
+    image::File state;
+    auto path = describe_path(context, view);
+    if (!path) return state;
+    *state.mutable_path() = std::move(*path);
+    state.set_flags(static_cast<uint32_t>(view.flags()));
+    state.set_made_up(is_among(kMadeUp, kernel::file_system_type(view.fd())));
+    if (state.made_up() && belongs_to_process(view.link())) {
+      context.obstacle(fmt::format("{} belongs to a process and can't be opened again before that lives", view.link()),
+                       "close it before the checkpoint", "files of /proc");
+    }
+    if (view.is_mapping() || is_path_only(view.flags())) return state;
+    state.set_position(static_cast<int64_t>(view.fdinfo().number("pos")));
+    refuse_locks(context, view);
+    return state;
+  }
+
+  void check(CheckContext& context, const image::File& state) const override {
+    bool writable = (state.flags() & O_ACCMODE) != O_RDONLY;
+    bool any = state.made_up() || is_path_only(static_cast<int>(state.flags()));
+    check_path(context, state.path(), any ? Change::kAny : writable ? Change::kGrowth : Change::kNone);
+  }
+
+  OwnedFd create(RestoreContext&, const image::File& state) const override {
+    OwnedFd fd = kernel::open(state.path().path(), open_flags(state));
+    if (state.position() != 0) kernel::seek(fd.get(), state.position(), SEEK_SET);
+    return fd;
+  }
+};
+
+}  // namespace
+
+const Kind& file_kind() {
+  static const FileKind kKind;
+  return kKind;
+}
+
+}  // namespace cairn::resources
