@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from pathlib import Path
 
@@ -150,9 +149,8 @@ class Play:
         if left:
             names = [f"{pid} ({(processes.read_text(f'/proc/{pid}/comm') or 'gone').strip()})" for pid in left]
             self.complain("strays", f"processes are left behind: {', '.join(names)}")
-            for pid in left:
-                processes.end_everything_below(pid)
-                os.kill(pid, signal.SIGKILL)
+            kept = keep.union(*(processes.descendants(pid) for pid in keep))
+            processes.end_everything_below(os.getpid(), keep=kept)
 
     # --- cairn
 
