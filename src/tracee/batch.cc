@@ -142,9 +142,9 @@ void Batch::write_slot(bool goes_on) {
   SlotHeader header;
   header.count = static_cast<uint32_t>(round.entries.size());
   header.go_on = goes_on ? 1 : 0;
-  header.signal = static_cast<uint32_t>(signal_);
+  header.signal = static_cast<uint32_t>(task_.batch_signal_);
   header.frame = space_.prepare_frame(task_, slot_).value;
-  header.mask = signal_ == 0 ? ~uint64_t{0} : ~(uint64_t{1} << (signal_ - 1));
+  header.mask = task_.batch_signal_ == 0 ? ~uint64_t{0} : ~(uint64_t{1} << (task_.batch_signal_ - 1));
   if (round.arena.size() != 0)
     space_.write_slot(task_, slot_, space_.slot_size() - round.arena.size(), round.arena.bytes());
   space_.write_slot(task_, slot_, sizeof(SlotHeader), bytes_of(round.entries));
@@ -159,26 +159,27 @@ void Batch::write_slot(bool goes_on) {
 
 void Batch::start() {
   bool goes_on = task_.batch_end_of_ == space_.slot_address(slot_);
-  if (!goes_on) {
-    if (space_.heals()) task_.allow_calls();
-    task_.state();
-    signal_ = space_.end_signal(task_);
-  }
+  if (!goes_on && space_.heals()) task_.allow_calls();
+  task_.state();
+  if (!goes_on || space_.is_reserved(task_.batch_signal_)) task_.batch_signal_ = space_.end_signal(task_);
   write_slot(goes_on);
   send_off();
 }
 
 void Batch::send_off() {
-  task_.set_going();
-  auto how = signal_ == 0 ? ptrace::Resume::kToSyscall : ptrace::Resume::kContinue;
-  if (!ptrace::resume(task_.thread(), how)) task_.fail_as_dead();
+  if (task_.batch_signal_ == 0)
+    task_.go_to_syscall();
+  else
+    task_.go_on();
+  task_.batch_end_of_ = {0};
 }
 
 void Batch::judge_signal(int signal) {
   uint64_t bit = uint64_t{1} << (signal - 1);
-  bool of_outsider = signal == signal_ || signal == SIGSTOP;
+  bool of_outsider = signal == task_.batch_signal_ || signal == SIGSTOP;
   // Where the task would have ignored it at once it is forgotten.
-  if (signal == SIGSTOP || (signal == signal_ && (task_.state().signal_mask & bit) != 0)) task_.keep_signal(signal);
+  if (signal == SIGSTOP || (signal == task_.batch_signal_ && (task_.state().signal_mask & bit) != 0))
+    task_.keep_signal(signal);
   if (of_outsider) return;
   throw Error(fmt::format("{}: signal {} ({}) in the middle of a batch", task_.name(), signal, sigabbrev_np(signal)));
 }
@@ -190,10 +191,10 @@ bool Batch::is_end(int status) {
   auto ip = ptrace::peek_register(task_.thread(), offsetof(user_regs_struct, rip));
   if (!ip) task_.fail_as_dead();
   if (signal == (SIGTRAP | ptrace::kSyscallStop)) {
-    constexpr uint64_t kExit = 2;  // PTRACE_EVENTMSG_SYSCALL_EXIT, Linux 5.3
-    return *ip == space_.code().value + stepped_end_offset() && ptrace::event_message(task_.thread()) == kExit;
+    return *ip == space_.code().value + stepped_end_offset() &&
+           ptrace::event_message(task_.thread()) == ptrace::kAtExit;
   }
-  if (signal == signal_ && *ip == space_.code().value + signalled_end_offset()) return true;
+  if (signal == task_.batch_signal_ && *ip == space_.code().value + signalled_end_offset()) return true;
   judge_signal(signal);
   return false;
 }

@@ -45,7 +45,13 @@ class BatchSpace {
   // to be stepped from call to call.
   virtual int end_signal(Task& task) = 0;
   // A call of a batch queues this signal for the tasks themselves: it can't end batches any more.
-  virtual void reserve_signal(int signal) = 0;
+  void reserve_signal(int signal) {
+    if (signal > 0 && signal <= 64) reserved_signals_ |= uint64_t{1} << (signal - 1);
+  }
+  bool is_reserved(int signal) const { return signal > 0 && (reserved_signals_ >> (signal - 1) & 1) != 0; }
+
+ protected:
+  uint64_t reserved_signals_ = 0;  // bit n-1 for signal n
 };
 
 // In a running program: mapped by two stepped calls, removed by close(); heals. The mapping is called [anon:cairn]
@@ -67,7 +73,6 @@ class InjectedSpace final : public BatchSpace {
   bool heals() const override { return true; }
   RemoteAddress prepare_frame(Task& task, size_t slot) override;
   int end_signal(Task& task) override;
-  void reserve_signal(int signal) override;
 
  private:
   void first_batch(const std::vector<kernel::MapsEntry>& left_over);
@@ -93,7 +98,6 @@ class SharedSpace final : public BatchSpace {
   bool heals() const override { return false; }
   RemoteAddress prepare_frame(Task&, size_t) override { return {0}; }
   int end_signal(Task& task) override;
-  void reserve_signal(int signal) override;
 
  private:
   struct State;
@@ -241,7 +245,6 @@ class Batch {
   BatchSpace& space_;
   size_t slot_;
   Task& task_;
-  int signal_ = 0;  // that ends the batch under way, or 0: it is stepped
   size_t round_ = 0;
   std::vector<Round> rounds_;
 };

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "kernel/calls.h"
+#include "tracee/program_text.h"
 #include "tracee/refusal.h"
 #include "tracee/tree_seizer.h"
 
@@ -45,6 +46,7 @@ Hold Hold::tree(HostPid root, Deadline deadline) {
   refuse_thread(root);
   refuse_own_family(root);
   if (is_kernel_thread(root)) throw refused(root, "it is a kernel thread");
+  look_at_program_text(root);
   TreeSeizer seizer(deadline);
   seizer.seize(root);
   Hold hold;

@@ -75,16 +75,15 @@ struct InjectedSpace::State {
   std::map<HostPid, Dispositions> dispositions;
 
   RemoteAddress slot_start(size_t slot) const { return base + kPageSize + slot * kStride; }
-  long call(TextCaller& caller, const char* name, long number, std::array<uint64_t, 6> args) const;
+  void check(const char* name, long result) const;
   void map(TextCaller& caller);
   void write_code() const;
   void unmap(Task& task);
   Task* living_task() const;
 };
 
-long InjectedSpace::State::call(TextCaller& caller, const char* name, long number, std::array<uint64_t, 6> args) const {
-  long result = caller.call({number, args});
-  if (result >= 0 || result < -4095) return result;
+void InjectedSpace::State::check(const char* name, long result) const {
+  if (result >= 0 || result < -4095) return;
   throw Error::system(fmt::format("process {}: {} for the batch loop", home.process().value, name),
                       static_cast<int>(-result));
 }
@@ -93,13 +92,16 @@ long InjectedSpace::State::call(TextCaller& caller, const char* name, long numbe
 // PR_SET_MDWE (Linux 6.3), which may not make a mapping executable later.
 void InjectedSpace::State::map(TextCaller& caller) {
   constexpr uint64_t kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | kMapFixedNoReplace;
-  long at = call(caller, "mmap", SYS_mmap, {base.value, size, PROT_READ | PROT_EXEC, kFlags, ~uint64_t{0}, 0});
-  mapped = true;
+  mapped = true;  // from here on it may be there, whatever we learn about the call
+  long at = caller.call({SYS_mmap, {base.value, size, PROT_READ | PROT_EXEC, kFlags, ~uint64_t{0}, 0}});
+  if (at < 0 && at > -4096) mapped = false;
+  check("mmap", at);
   if (static_cast<uint64_t>(at) != base.value) {
     base.value = static_cast<uint64_t>(at);
     throw Error("mmap took no notice of MAP_FIXED_NOREPLACE; Linux 4.17 or newer is needed");
   }
-  call(caller, "mprotect", SYS_mprotect, {base.value + kPageSize, size - kPageSize, PROT_READ | PROT_WRITE, 0, 0, 0});
+  RemoteAddress slots = base + kPageSize;
+  check("mprotect", caller.call({SYS_mprotect, {slots.value, size - kPageSize, PROT_READ | PROT_WRITE, 0, 0, 0}}));
 }
 
 void InjectedSpace::State::write_code() const {
@@ -171,7 +173,7 @@ Task* InjectedSpace::State::living_task() const {
 
 void InjectedSpace::State::unmap(Task& task) {
   TextCaller caller(task, text, maps);
-  call(caller, "munmap", SYS_munmap, {base.value, size, 0, 0, 0, 0});
+  check("munmap", caller.call({SYS_munmap, {base.value, size, 0, 0, 0, 0}}));
   if (task.put_back()) caller.finish();
 }
 
@@ -222,13 +224,9 @@ int InjectedSpace::end_signal(Task& task) {
   }
   uint64_t pending = 0;
   for (const siginfo_t& info : task.pending_signals(false)) pending |= uint64_t{1} << (info.si_signo - 1);
-  return harmless_end_signal(known->second, task.state().signal_mask, pending);
-}
-
-// Signals that a batch sends to a running program are its own business; one that is blocked there must not be eaten.
-void InjectedSpace::reserve_signal(int signal) {
-  if (signal <= 0 || signal > 64) return;
-  for (auto& [process, dispositions] : state_->dispositions) dispositions.pending |= uint64_t{1} << (signal - 1);
+  Dispositions usable = known->second;
+  usable.caught |= reserved_signals_;
+  return harmless_end_signal(usable, task.state().signal_mask, pending);
 }
 
 }  // namespace cairn::tracee

@@ -28,8 +28,7 @@ void Task::finish_left_over() {
   Deadline deadline = Clock::now() + std::chrono::seconds(10);
   bool returning = false;
   for (int n = 0; n < kStopsAtMost; ++n) {
-    set_going();
-    if (!ptrace::resume(thread_, ptrace::Resume::kToSyscall)) fail_as_dead();
+    go_to_syscall();
     int status = next_stop(deadline);
     keep_if_stop_signal(status);
     if (status >> 8 != (SIGTRAP | ptrace::kSyscallStop)) continue;  // the batch's own signal, or a group stop

@@ -19,6 +19,9 @@ struct ProgramText {
 // Error when the task has no `syscall` instruction at all.
 ProgramText find_program_text(const Task& task, const std::vector<kernel::MapsEntry>& maps);
 
+// Searches already while the process runs, so that the time isn't spent in its pause.
+void look_at_program_text(HostPid process);
+
 // Whether a task that has everything blocked stands before or behind the call of such a pair, with the frame on top of
 // its stack: a killed cairn has left it there (text_caller.h), and it was stopped before it could return.
 bool is_in_text_call(const Task& task, const CpuState& state);

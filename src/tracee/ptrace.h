@@ -36,6 +36,7 @@ std::optional<uint64_t> peek_register(HostPid task, size_t offset);
 std::optional<uint64_t> get_mask(HostPid task);
 bool set_mask(HostPid task, uint64_t mask);
 std::optional<uint64_t> event_message(HostPid task);
+constexpr uint64_t kAtEntry = 1, kAtExit = 2;  // PTRACE_EVENTMSG_SYSCALL_ENTRY, _EXIT, Linux 5.3
 std::optional<siginfo_t> signal_info(HostPid task);
 enum class Queue { kTask, kProcess };
 bool peek_signals(HostPid task, Queue queue, std::vector<siginfo_t>& signals);

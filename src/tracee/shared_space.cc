@@ -19,7 +19,6 @@ struct SharedSpace::State {
   size_t size = 0;
   OwnedFd memfd;
   std::byte* local = nullptr;
-  uint64_t reserved_signals = 0;
 };
 
 SharedSpace::SharedSpace(RemoteAddress address, size_t slots) : state_(std::make_unique<State>()) {
@@ -58,10 +57,6 @@ void SharedSpace::read_slot(Task&, size_t slot, size_t offset, std::span<std::by
 }
 
 // A restored task gets its handlers in the course of its batches, but we swallow the signal before they could run.
-int SharedSpace::end_signal(Task&) { return any_end_signal(state_->reserved_signals); }
-
-void SharedSpace::reserve_signal(int signal) {
-  if (signal > 0 && signal <= 64) state_->reserved_signals |= uint64_t{1} << (signal - 1);
-}
+int SharedSpace::end_signal(Task&) { return any_end_signal(reserved_signals_); }
 
 }  // namespace cairn::tracee

@@ -42,9 +42,11 @@ Task& Task::operator=(Task&& other) noexcept {
   attached_ = std::exchange(other.attached_, false);
   stopped_ = std::exchange(other.stopped_, false);
   disturbed_ = other.disturbed_;
+  stepped_ = other.stepped_;
   replaced_ = other.replaced_;
   calls_allowed_ = other.calls_allowed_;
   batch_end_of_ = other.batch_end_of_;
+  batch_signal_ = other.batch_signal_;
   stop_kind_ = other.stop_kind_;
   group_stop_signal_ = other.group_stop_signal_;
   state_ = std::move(other.state_);
@@ -105,9 +107,16 @@ Task::Arrival Task::lose() {
 
 void Task::forget() { attached_ = stopped_ = false; }
 
-void Task::set_going() {
+void Task::go_on() {
+  if (!ptrace::resume(thread_, ptrace::Resume::kContinue)) fail_as_dead();
+  stopped_ = stepped_ = false;
+}
+
+// To the entry or the exit of the next call.
+void Task::go_to_syscall() {
+  if (!ptrace::resume(thread_, ptrace::Resume::kToSyscall)) fail_as_dead();
   stopped_ = false;
-  batch_end_of_ = {0};
+  stepped_ = true;
 }
 
 // Judges one stop on the way to ours; true when this is it. Any trap clears the stop that PTRACE_INTERRUPT asked for
@@ -150,9 +159,10 @@ int Task::next_stop(Deadline deadline) {
   return outcome.status;
 }
 
-// Something went wrong while the task was on its way for us.
+// Something went wrong while the task was on its way for us. It may have come to a stop that we have not seen.
 bool Task::stop_again() {
-  if (!ptrace::interrupt(thread_)) return stopped_ = ptrace::get_mask(thread_).has_value();
+  if (!ptrace::interrupt(thread_)) return false;
+  if (ptrace::get_mask(thread_)) return stopped_ = true;
   ptrace::WaitOutcome outcome = ptrace::wait_for_stop(thread_, Clock::now() + kStopAgainTime);
   stopped_ = outcome.what == ptrace::Waited::kStopped;
   return stopped_;
@@ -249,11 +259,27 @@ void Task::take(const user_regs_struct& registers, uint64_t mask) {
   if (!ptrace::set_registers(thread_, registers) || !ptrace::set_mask(thread_, mask)) fail_as_dead();
 }
 
+// After a failure a task may stand at the entry of a call of ours; the kernel would make whatever call the put-back
+// registers name.
+bool Task::leave_call_entry() {
+  auto message = ptrace::event_message(thread_);
+  user_regs_struct registers;
+  if (message != ptrace::kAtEntry) return message.has_value();
+  if (!ptrace::get_registers(thread_, registers)) return false;
+  registers.orig_rax = ~0ull;  // none
+  if (!ptrace::set_registers(thread_, registers)) return false;
+  go_to_syscall();
+  next_stop(Clock::now() + kStopAgainTime);
+  stepped_ = false;
+  return true;
+}
+
 bool Task::put_back() {
   if (!attached_) return false;
   if (!stopped_ && !stop_again()) return false;
   batch_end_of_ = {0};
   if (!disturbed_) return true;
+  if (stepped_ && !leave_call_entry()) return false;
   // In this order a task whose tracer is killed in between still has its healing frame to go to.
   if (!ptrace::set_mask(thread_, state_->signal_mask)) return false;
   if (replaced_ && !ptrace::set_xstate(thread_, state_->xstate)) return false;

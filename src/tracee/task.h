@@ -110,7 +110,9 @@ class Task {
   Arrival lose();
   bool arrived(int status);
   bool stop_again();
-  void set_going();
+  void go_on();
+  void go_to_syscall();
+  bool leave_call_entry();
   CpuState read_state();
   void leave_rseq_section(user_regs_struct& registers) const;
   bool is_left_over(const CpuState& state) const;
@@ -133,8 +135,10 @@ class Task {
   bool stopped_ = false;
   bool disturbed_ = false;         // registers or mask differ from state_
   bool replaced_ = false;          // state_ is set_state()'s
+  bool stepped_ = false;           // may stand at the entry of a call
   bool calls_allowed_ = false;     // no seccomp filter is in the way
   RemoteAddress batch_end_of_{0};  // the slot whose batch the task stands at the end of
+  int batch_signal_ = 0;           // that ends them, or 0: they are stepped from call to call
   StopKind stop_kind_ = StopKind::kEvent;
   int group_stop_signal_ = 0;
   std::optional<CpuState> state_;

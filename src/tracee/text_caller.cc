@@ -78,13 +78,13 @@ void TextCaller::prepare_stack(const std::vector<kernel::MapsEntry>& maps, const
   saved_at_ = place;
 }
 
-void TextCaller::to_next_syscall_stop() {
+void TextCaller::to_syscall_stop(uint64_t side) {
   Deadline deadline = Clock::now() + kCallTime;
   while (true) {
-    task_.set_going();
-    if (!ptrace::resume(task_.thread(), ptrace::Resume::kToSyscall)) task_.fail_as_dead();
+    task_.go_to_syscall();
     int status = task_.next_stop(deadline);
-    if (status >> 8 == (SIGTRAP | ptrace::kSyscallStop)) return;
+    bool is_call = status >> 8 == (SIGTRAP | ptrace::kSyscallStop);
+    if (is_call && ptrace::event_message(task_.thread()) == side) return;
     task_.keep_if_stop_signal(status);
   }
 }
@@ -95,8 +95,8 @@ long TextCaller::call(const Call& call) {
   registers.rip = heals() ? text_.syscall_return.value : text_.syscall.value;
   if (heals()) registers.rsp = stack_.value;
   task_.take(registers, ~uint64_t{0});
-  to_next_syscall_stop();
-  to_next_syscall_stop();
+  to_syscall_stop(ptrace::kAtEntry);
+  to_syscall_stop(ptrace::kAtExit);
   auto result = ptrace::peek_register(task_.thread(), offsetof(user_regs_struct, rax));
   if (!result) task_.fail_as_dead();
   return static_cast<long>(*result);

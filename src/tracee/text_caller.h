@@ -42,7 +42,7 @@ class TextCaller {
 
  private:
   void prepare_stack(const std::vector<kernel::MapsEntry>& maps, const std::optional<Call>& undo);
-  void to_next_syscall_stop();
+  void to_syscall_stop(uint64_t side);
 
   Task& task_;
   const ProgramText text_;

@@ -167,8 +167,7 @@ void TreeSeizer::let_run(HostPid child) {
   for (Task& task : process.tasks) {
     if (task.wait_until_stopped(Clock::now() + kFirstWait) != Task::Arrival::kStopped) continue;
     if (!running_.insert(task.thread()).second) continue;
-    task.set_going();
-    ptrace::resume(task.thread(), ptrace::Resume::kContinue);
+    task.go_on();
   }
 }
 

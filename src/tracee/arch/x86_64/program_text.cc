@@ -19,41 +19,90 @@ constexpr auto kSyscall = "\x0f\x05"sv;
 constexpr auto kSyscallReturn = "\x0f\x05\xc3"sv;
 constexpr std::array kRestorers = {"\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05"sv,  // glibc
                                    "\xb8\x0f\x00\x00\x00\x0f\x05"sv};         // musl and others
-constexpr size_t kPiece = 128 << 10, kOverlap = 16;
-
-void note(RemoteAddress& slot, std::string_view text, std::string_view pattern, uint64_t address) {
-  if (slot.value != 0) return;
-  size_t place = text.find(pattern);
-  if (place != std::string_view::npos) slot = {address + place};
-}
+constexpr size_t kPiece = 64 << 10, kOverlap = 16;
 
 bool complete(const ProgramText& found) { return found.syscall.value != 0 && found.can_return(); }
 
+void note(RemoteAddress& slot, uint64_t address) {
+  if (slot.value == 0) slot = {address};
+}
+
+// All that we look for has a syscall instruction in it: at `place`.
+void judge(std::string_view text, size_t place, uint64_t address, ProgramText& found) {
+  note(found.syscall, address + place);
+  if (text.substr(place).starts_with(kSyscallReturn)) note(found.syscall_return, address + place);
+  std::string_view head = text.substr(0, place + kSyscall.size());
+  for (std::string_view restorer : kRestorers)
+    if (head.ends_with(restorer)) note(found.restorer, address + head.size() - restorer.size());
+}
+
 void search_piece(std::string_view text, uint64_t address, ProgramText& found) {
-  note(found.syscall, text, kSyscall, address);
-  note(found.syscall_return, text, kSyscallReturn, address);
-  for (std::string_view pattern : kRestorers) note(found.restorer, text, pattern, address);
+  const char* end = text.data() + text.size();
+  const char* at = text.data();
+  while (!complete(found)) {
+    at = static_cast<const char*>(::memmem(at, static_cast<size_t>(end - at), kSyscall.data(), kSyscall.size()));
+    if (!at) return;
+    judge(text, static_cast<size_t>(at - text.data()), address, found);
+    ++at;
+  }
 }
 
 // Reads only as far as is needed.
-void search(const Task& task, const MapsEntry& mapping, ProgramText& found) {
+void search(HostPid task, const MapsEntry& mapping, ProgramText& found) {
   std::string piece;
   for (uint64_t at = mapping.start; at < mapping.end && !complete(found); at += kPiece - kOverlap) {
     piece.resize(std::min<uint64_t>(kPiece, mapping.end - at));
     iovec local = {piece.data(), piece.size()}, remote = {reinterpret_cast<void*>(at), piece.size()};
-    ssize_t size = kernel::try_process_vm_readv(task.thread(), {&local, 1}, {&remote, 1});
+    ssize_t size = kernel::try_process_vm_readv(task, {&local, 1}, {&remote, 1});
     if (size <= 0) return;
     search_piece(std::string_view(piece).substr(0, static_cast<size_t>(size)), at, found);
   }
 }
 
 template <size_t kSize>
-std::string read_code(const Task& task, uint64_t address) {
+std::string read_code(HostPid task, uint64_t address) {
   std::string code(kSize, '\0');
   iovec local = {code.data(), kSize}, remote = {reinterpret_cast<void*>(address), kSize};
-  ssize_t size = kernel::try_process_vm_readv(task.thread(), {&local, 1}, {&remote, 1});
+  ssize_t size = kernel::try_process_vm_readv(task, {&local, 1}, {&remote, 1});
   code.resize(size < 0 ? 0 : static_cast<size_t>(size));
   return code;
+}
+
+// Where a C library has them, as offsets in its file: looked up once, and compared with the task's text at each use.
+struct FilePlaces {
+  uint32_t device_major, device_minor;
+  uint64_t inode;
+  uint64_t syscall_return, restorer;
+};
+thread_local std::vector<FilePlaces> known_files;
+
+bool is_of(const FilePlaces& places, const MapsEntry& mapping) {
+  return places.inode == mapping.inode && places.device_major == mapping.device_major &&
+         places.device_minor == mapping.device_minor;
+}
+
+bool has_code(HostPid task, uint64_t address, std::string_view code) {
+  return read_code<9>(task, address).starts_with(code);
+}
+
+bool recall(HostPid task, const MapsEntry& mapping, ProgramText& found) {
+  auto places = std::ranges::find_if(known_files, [&](const FilePlaces& known) { return is_of(known, mapping); });
+  if (places == known_files.end()) return false;
+  ProgramText text;
+  text.syscall = text.syscall_return = {mapping.start + places->syscall_return - mapping.offset};
+  text.restorer = {mapping.start + places->restorer - mapping.offset};
+  bool good = has_code(task, text.syscall_return.value, kSyscallReturn) &&
+              std::ranges::any_of(kRestorers, [&](auto code) { return has_code(task, text.restorer.value, code); });
+  if (good) found = text;
+  return good;
+}
+
+void remember(const MapsEntry& mapping, const ProgramText& found) {
+  auto inside = [&](RemoteAddress address) { return address.value >= mapping.start && address.value < mapping.end; };
+  if (mapping.inode == 0 || !inside(found.syscall_return) || !inside(found.restorer)) return;
+  auto offset = [&](RemoteAddress address) { return address.value - mapping.start + mapping.offset; };
+  known_files.push_back({mapping.device_major, mapping.device_minor, mapping.inode, offset(found.syscall_return),
+                         offset(found.restorer)});
 }
 
 // The C library first: it has all three. Writable text may change under our feet and is left out.
@@ -63,18 +112,33 @@ int rank(const MapsEntry& mapping) {
   return 1;
 }
 
-}  // namespace
-
-ProgramText find_program_text(const Task& task, const std::vector<MapsEntry>& maps) {
+std::vector<const MapsEntry*> texts_of(const std::vector<MapsEntry>& maps) {
   std::vector<const MapsEntry*> texts;
   for (const MapsEntry& mapping : maps)
     if (mapping.exec && mapping.read && !mapping.write && !mapping.name.empty()) texts.push_back(&mapping);
   std::ranges::stable_sort(texts, {}, [](const MapsEntry* mapping) { return rank(*mapping); });
+  return texts;
+}
+
+ProgramText find(HostPid task, const std::vector<MapsEntry>& maps) {
   ProgramText found;
-  for (const MapsEntry* mapping : texts) {
-    if (complete(found)) break;
+  for (const MapsEntry* mapping : texts_of(maps)) {
+    if (complete(found) || recall(task, *mapping, found)) break;
     search(task, *mapping, found);
+    if (complete(found)) remember(*mapping, found);
   }
+  return found;
+}
+
+}  // namespace
+
+void look_at_program_text(HostPid process) {
+  auto proc = kernel::ProcDir::open(process);
+  if (auto text = proc ? proc->try_read("maps") : std::nullopt) find(process, kernel::parse_maps(*text));
+}
+
+ProgramText find_program_text(const Task& task, const std::vector<MapsEntry>& maps) {
+  ProgramText found = find(task.thread(), maps);
   if (found.syscall.value == 0)
     throw Error(
         fmt::format("process {} has no syscall instruction through which a call could be made", task.process().value));
@@ -84,14 +148,14 @@ ProgramText find_program_text(const Task& task, const std::vector<MapsEntry>& ma
 bool is_in_text_call(const Task& task, const CpuState& state) {
   constexpr uint64_t kEverything = ~(uint64_t{1} << (SIGKILL - 1) | uint64_t{1} << (SIGSTOP - 1));
   if (state.signal_mask != kEverything) return false;
-  std::string around = read_code<5>(task, state.registers.rip - kSyscall.size());
+  std::string around = read_code<5>(task.thread(), state.registers.rip - kSyscall.size());
   bool before = around.ends_with(kSyscallReturn), behind = around.starts_with(kSyscallReturn);
   if (!before && !behind) return false;
-  std::string top = read_code<sizeof(uint64_t)>(task, state.registers.rsp);
+  std::string top = read_code<sizeof(uint64_t)>(task.thread(), state.registers.rsp);
   uint64_t return_address = 0;
   if (top.size() != sizeof(return_address)) return false;
   std::memcpy(&return_address, top.data(), sizeof(return_address));
-  std::string code = read_code<9>(task, return_address);
+  std::string code = read_code<9>(task.thread(), return_address);
   return std::ranges::any_of(kRestorers, [&](std::string_view restorer) { return code.starts_with(restorer); });
 }
 
