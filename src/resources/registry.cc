@@ -12,17 +12,24 @@ namespace cairn::resources {
   KIND(comm)                                                          \
   KIND(cpu)                                                           \
   KIND(device)                                                        \
+  KIND(epoll)                                                         \
   KIND(eventfd)                                                       \
   KIND(fd_table)                                                      \
+  KIND(fifo)                                                          \
+  KIND(fifo_end)                                                      \
   KIND(file)                                                          \
   KIND(fs_state)                                                      \
   KIND(mm)                                                            \
+  KIND(pipe)                                                          \
+  KIND(pipe_end)                                                      \
   KIND(process)                                                       \
   KIND(sigactions, .needs = {kQuietChildren}, .clobbers = {kSignals}) \
   KIND(sighand)                                                       \
+  KIND(signalfd)                                                      \
   KIND(status_flags)                                                  \
   KIND(task)                                                          \
   KIND(thread_pointers)                                               \
+  KIND(timerfd)                                                       \
   KIND(working_directory, .needs = {kPrivilege})
 
 #define CAIRN_DECLARE(name, ...) const Kind& name##_kind();

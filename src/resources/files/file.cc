@@ -62,6 +62,7 @@ void refuse_locks(DescribeContext& context, const DescriptionView& view) {
       if (!lock.blocked) refuse_lock(context, lock);
     }
   }
+  if (view.is_mapping()) return;
   for (const kernel::FileLock& lock : context.locks()) {
     if (lock.blocked || lock.type != "POSIX" || lock.inode != view.stat().st_ino) continue;
     if (context.process({lock.pid})) refuse_lock(context, lock);
@@ -77,7 +78,7 @@ class FileKind final : public DescriptionKind<image::File> {
  public:
   bool recognises(const DescriptionView& view) const override {
     if (!view.link().starts_with('/')) return false;
-    if (is_path_only(view.flags()) && !view.is_mapping()) return true;
+    if (is_path_only(view.flags())) return true;
     if (view.is(S_IFDIR)) return true;
     return view.is(S_IFREG) && view.stat().st_nlink > 0 && !is_among(kForeign, kernel::file_system_type(view.fd()));
   }
@@ -93,7 +94,7 @@ class FileKind final : public DescriptionKind<image::File> {
       context.obstacle(fmt::format("{} belongs to a process and can't be opened again before that lives", view.link()),
                        "close it before the checkpoint", "files of /proc");
     }
-    if (view.is_mapping() || is_path_only(view.flags())) return state;
+    if (is_path_only(view.flags())) return state;
     state.set_position(static_cast<int64_t>(view.fdinfo().number("pos")));
     refuse_locks(context, view);
     return state;
