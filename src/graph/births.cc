@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <ranges>
 
 namespace cairn::graph {
 namespace {
@@ -14,7 +13,8 @@ bool leads_session(const ProcessNode& process) { return process.state->session()
 class BirthSessions {
  public:
   explicit BirthSessions(const Tree& tree) {
-    for (RecordId id : std::views::reverse(tree.processes())) {
+    for (auto place = tree.processes().rbegin(); place != tree.processes().rend(); ++place) {
+      RecordId id = *place;
       const ProcessNode& process = tree.process(id);
       if (!leads_session(process)) {
         sessions_[id] = process.state->session();
