@@ -23,8 +23,11 @@ class Outcome:
 
     def expect(self, code: int) -> Outcome:
         if self.code != code:
-            raise CairnFailed(f"{self.command}\nexit code {self.code}, expected {code}\n{self.text()}")
+            raise CairnFailed(self.unexpected(code))
         return self
+
+    def unexpected(self, code: int) -> str:
+        return f"{self.command}\nexit code {self.code}, expected {code}\n{self.text()}"
 
     def text(self) -> str:
         return f"{self.output}{self.errors}".strip()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from . import cairn as cairn_command
 from . import files, processes
 from .cairn import CairnFailed
-from .play import Broken, Play, Skip
+from .play import Broken, Ended, Play, Skip
 from .plays import load_app
 
 
@@ -73,7 +73,7 @@ def refused(play: Play) -> None:
         elif not re.search(reason, outcome.text(), re.IGNORECASE):
             play.complain("refusal", f"{outcome.command}\nno reason matches {reason!r}\n{outcome.text()}")
         play.expect_only_the_tree()
-    play.expect_only_images([])
+    play.expect_only_images()
     play.expect_same(before, "after a refusal")
     play.finish()
 
@@ -128,6 +128,8 @@ def perform(play: Play, mode: str) -> None:
     action = app_control if play.program.is_app and mode == "control" else MODES[mode]
     try:
         action(play)
+    except Ended:
+        pass
     except CairnFailed as error:
         play.complain("cairn", str(error))
     except Broken as error:

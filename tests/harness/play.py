@@ -25,6 +25,10 @@ class Broken(Exception):
     """The play can't go on."""
 
 
+class Ended(Exception):
+    """The play has come to an end that was already complained about."""
+
+
 class Play:
     """A running program with a directory of its own. Complaints are gathered, so that one play reports all that is wrong."""
 
@@ -40,6 +44,8 @@ class Play:
         self.complaints: list[tuple[str, str]] = []
         self.inspected: list[dict] = []
         self.root = 0
+        self._images: list[str] = []
+        self._first_look: Facts | None = None
         self.outsiders: frozenset[int] = frozenset()  # what the program itself has put outside its tree
 
     # --- the program
@@ -107,6 +113,7 @@ class Play:
             if now == last:
                 break
             last = now
+        self._first_look = self._first_look or last
         return last
 
     def _normalised(self) -> Facts:
@@ -156,8 +163,13 @@ class Play:
 
     def checkpoint(self, name: str, then: str) -> Path:
         image = self.cairn_directory / f"{name}.cairn"
-        self.cairn.checkpoint(self.root, image, then).expect(cairn_command.DONE)
-        self.expect_only_images([*self._images(), f"{name}.cairn"])
+        outcome = self.cairn.checkpoint(self.root, image, then)
+        if outcome.code != cairn_command.DONE:
+            self.complain("cairn", outcome.unexpected(cairn_command.DONE))
+            self._expect_unharmed()
+            raise Ended
+        self._images.append(image.name)
+        self.expect_only_images()
         if then == "kill":
             try:
                 processes.wait_for_end(self.root, Deadline.after(5))
@@ -167,6 +179,14 @@ class Play:
         else:
             self.expect_only_the_tree()
         return image
+
+    def _expect_unharmed(self) -> None:
+        """After a failure or a refusal there is no image, and the program goes on exactly as it was."""
+        self.expect_only_images()
+        self.expect_only_the_tree()
+        if self._first_look is not None:
+            self.expect_same(self._first_look, "after a checkpoint that failed")
+            self.finish()
 
     def inspect(self, image: Path) -> dict:
         inspected = self.cairn.inspect(image)
@@ -180,10 +200,8 @@ class Play:
             self.complain("pids", f"the root was {old} and is {self.root}")
         self.expect_only_the_tree()
 
-    def _images(self) -> list[str]:
-        return sorted(path.name for path in self.cairn_directory.iterdir() if path.suffix == ".cairn")
-
-    def expect_only_images(self, images: list[str]) -> None:
-        extra = {p.name for p in self.cairn_directory.iterdir()} - {*images, "pid", "cairn.out", "cairn.err"}
+    def expect_only_images(self) -> None:
+        """cairn has left nothing but the images that it was asked for."""
+        extra = {p.name for p in self.cairn_directory.iterdir()} - {*self._images, "pid", "cairn.out", "cairn.err", "kept"}
         if extra:
             self.complain("strays", f"files are left behind: {sorted(extra)}")

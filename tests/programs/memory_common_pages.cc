@@ -1,5 +1,6 @@
 // needs: root
 // fork(2): pages that parent and child had in common before are in common afterwards: memory use doesn't double.
+// Mere reading can part them: process_vm_readv pins, and since Linux 5.19 a pin unshares; /proc/PID/mem does not.
 #include <sys/mman.h>
 
 #include "program.h"
