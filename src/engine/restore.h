@@ -46,7 +46,7 @@ class Restore {
   RestoreResult result() const;  // `root` is known from build() on, so that it can be told before the release
 
  private:
-  friend struct DryRun;
+  friend struct DryRun dry_run(const RestoreOptions& options);
   struct State;
   std::unique_ptr<State> state_;
 };

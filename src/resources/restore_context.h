@@ -65,8 +65,10 @@ class RestoreContext {
   virtual RemoteAddress batch_start() const = 0;
   virtual RemoteAddress batch_end() const = 0;
 
-  enum class Root { kChildOfPlanter, kSiblingOfPlanter };
-  virtual Root root_parent() const = 0;
+  // Where the root comes from: cloned by the planter as its child (which then exits) or as its sibling (a child of
+  // cairn), or the planter itself (a sibling of cairn).
+  enum class Root { kChildOfPlanter, kSiblingOfPlanter, kPlanter };
+  virtual Root root_origin() const = 0;
   // Ids outside the tree: 0 means "start your own".
   virtual bool root_starts_session() const = 0;
 };

@@ -76,8 +76,9 @@ std::string component_name(uint32_t number) {
   R(r15)                                                                                                               \
   R(r14)                                                                                                               \
   R(r13)                                                                                                               \
-  R(r12) R(rbp) R(rbx) R(r11) R(r10) R(r9) R(r8) R(rax) R(rcx) R(rdx) R(rsi) R(rdi) R(orig_rax) R(rip) R(cs) R(eflags) \
-      R(rsp) R(ss) R(fs_base) R(gs_base) R(ds) R(es) R(fs) R(gs)
+  R(r12)                                                                                                               \
+  R(rbp) R(rbx) R(r11) R(r10) R(r9) R(r8) R(rax) R(rcx) R(rdx) R(rsi) R(rdi) R(orig_rax) R(rip) R(cs) R(eflags) R(rsp) \
+      R(ss) R(fs_base) R(gs_base) R(ds) R(es) R(fs) R(gs)
 
 void store_registers(const user_regs_struct& registers, image::Cpu& state) {
 #define CAIRN_STORE(name) state.set_##name(registers.name);

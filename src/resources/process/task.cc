@@ -34,7 +34,9 @@ class TaskKind final : public TypedKind<image::Task> {
       return give_birth(context, record.id, creator, state, shared_flags(context, state, creator),
                         process.state->exit_signal());
     }
-    bool sibling = context.root_parent() == RestoreContext::Root::kSiblingOfPlanter;
+    if (context.root_origin() == RestoreContext::Root::kPlanter) return;
+    // With CLONE_PARENT the exit signal is the planter's own, SIGCHLD, and must not be given.
+    bool sibling = context.root_origin() == RestoreContext::Root::kSiblingOfPlanter;
     give_birth(context, record.id, context.planter(), state, sibling ? CLONE_PARENT : 0, sibling ? 0 : SIGCHLD);
   }
 

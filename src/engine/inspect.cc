@@ -1,0 +1,121 @@
+#include "engine/inspect.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <map>
+
+#include "resources/memory/mm.pb.h"
+#include "resources/process/fd_table.pb.h"
+#include "resources/registry.h"
+
+namespace cairn::engine {
+namespace {
+
+struct Opened {
+  image::Reader image;
+  graph::RecordSet records;
+  graph::Tree tree;
+};
+
+Opened open(const std::string& path) {
+  image::Reader image = image::Reader::open(path);
+  graph::RecordSet records = graph::parse_records(image.records(), [](const std::string& kind) {
+    const resources::Row* row = resources::find_row(kind);
+    return row == nullptr ? nullptr : row->kind->make_state();
+  });
+  graph::Tree tree(records);
+  return {std::move(image), std::move(records), std::move(tree)};
+}
+
+std::string to_json(const google::protobuf::Message& message) {
+  std::string json;
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
+  if (!status.ok()) throw Error("print as JSON: " + status.ToString());
+  return json;
+}
+
+// One line about a record: kind and its scalar fields.
+std::string summary(const graph::Record& record) {
+  std::string text = record.body->ShortDebugString();
+  constexpr size_t kMost = 100;
+  if (text.size() > kMost) text = text.substr(0, kMost) + " ...";
+  return fmt::format("{} {{{}}}", record.kind, text);
+}
+
+uint64_t mapped_bytes(const image::Mm& mm) {
+  uint64_t bytes = 0;
+  for (const image::Mapping& mapping : mm.mappings()) bytes += mapping.end() - mapping.start();
+  return bytes;
+}
+
+uint64_t stored_bytes(const image::Mm& mm) {
+  uint64_t bytes = 0;
+  for (uint64_t length : mm.page_length()) bytes += length;
+  return bytes;
+}
+
+class TextReport {
+ public:
+  explicit TextReport(const Opened& opened) : records_(opened.records), tree_(opened.tree) {
+    const image::Head& head = opened.image.head();
+    line("image      {} ({}), {} bytes, {} of them pages", head.uuid(), head.command(), opened.image.bytes(),
+         opened.image.page_bytes());
+    line("host       Linux {} {}", head.host().kernel_release(), head.host().machine());
+    add_process(tree_.root(), 0);
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  template <typename... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    text_ += fmt::format(format, std::forward<Args>(args)...) + "\n";
+  }
+
+  void add_process(const graph::ProcessNode& process, size_t depth) {
+    std::string indent(2 * depth, ' ');
+    const char* life = process.alive() ? "" : " (zombie)";
+    line("{}process {}{}  group {} session {}  {} thread{}", indent, process.state->pid(), life, process.state->group(),
+         process.state->session(), process.tasks.size(), process.tasks.size() == 1 ? "" : "s");
+    const auto& leader = records_.state<image::Task>(process.leader());
+    if (leader.mm().id() != 0) {
+      const auto& mm = records_.state<image::Mm>({leader.mm().id()});
+      line("{}  memory {}  {} mappings, {} KiB mapped, {} KiB stored", indent, leader.mm().id(), mm.mappings_size(),
+           mapped_bytes(mm) / 1024, stored_bytes(mm) / 1024);
+    }
+    if (leader.files().id() != 0) {
+      for (const image::Descriptor& entry : records_.state<image::FdTable>({leader.files().id()}).descriptors()) {
+        line("{}  {:4} -> {}: {}", indent, entry.number(), entry.description().id(),
+             summary(records_.at({entry.description().id()})));
+      }
+    }
+    for (RecordId child : process.children) add_process(tree_.process(child), depth + 1);
+  }
+
+  const graph::RecordSet& records_;
+  const graph::Tree& tree_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string inspect_text(const std::string& image) {
+  Opened opened = open(image);
+  return TextReport(opened).take();
+}
+
+std::string inspect_json(const std::string& image) {
+  Opened opened = open(image);
+  std::string json = fmt::format("{{\"head\":{},\"records\":[", to_json(opened.image.head()));
+  const char* separator = "";
+  for (const auto& [id, record] : opened.records.all()) {
+    json += fmt::format("{}{{\"id\":{},\"kind\":\"{}\",\"owner\":{},\"body\":{}}}", separator, id.value, record.kind,
+                        record.owner.value, to_json(*record.body));
+    separator = ",";
+  }
+  return json + fmt::format("],\"bytes\":{},\"page_bytes\":{}}}\n", opened.image.bytes(), opened.image.page_bytes());
+}
+
+}  // namespace cairn::engine

@@ -1,0 +1,25 @@
+// The planter: a process of ours, single-threaded and stripped of all that a fork of cairn brings along, from which the
+// root of a restored tree is cloned. Its address space holds the batch region alone, its descriptor table one socket.
+#pragma once
+
+#include <memory>
+
+#include "resources/restore_context.h"
+
+namespace cairn::engine {
+
+enum class PlanterPlace { kChild, kSibling };  // of cairn
+
+struct PlanterRequest {
+  PlanterPlace place = PlanterPlace::kChild;
+  pid_t wanted_pid = 0;   // 0: any
+  int our_socket = -1;    // the other end of ...
+  int socket = -1;        // ... what it gets as its only descriptor ...
+  int socket_number = 0;  // ... and at which number
+};
+
+// Forks, strips and holds it. It dies with cairn (PTRACE_O_EXITKILL), and so does all that is cloned from it.
+std::unique_ptr<resources::RestoredTask> plant(const PlanterRequest& request, tracee::SharedSpace& space, size_t slot,
+                                               RecordId record);
+
+}  // namespace cairn::engine

@@ -1,0 +1,277 @@
+#include "engine/restoration.h"
+
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <thread>
+
+#include "base/log.h"
+#include "engine/layout.h"
+#include "tracee/batch_layout.h"
+
+namespace cairn::engine {
+namespace {
+
+using resources::RestoredTask;
+
+constexpr size_t kSpareSlots = 2;
+constexpr size_t kMostDescriptors = 253;  // SCM_MAX_FD: of one message
+constexpr auto kPatience = std::chrono::seconds(10);
+constexpr size_t kSlotSize = 64 << 10;
+
+// The address of a `syscall` instruction in the batch loop.
+RemoteAddress syscall_instruction(const tracee::SharedSpace& space) {
+  std::span<const std::byte> code = tracee::batch_code();
+  for (size_t i = 0; i + 1 < code.size(); ++i) {
+    if (code[i] == std::byte{0x0f} && code[i + 1] == std::byte{0x05}) return space.code() + i;
+  }
+  throw Error("internal error: the batch loop makes no calls");
+}
+
+void raise_own_descriptor_limit() {
+  rlimit limit{};
+  kernel::checked("prlimit64", SYS_prlimit64, 0, RLIMIT_NOFILE, 0, kernel::arg(&limit));
+  limit.rlim_cur = limit.rlim_max;
+  kernel::checked("prlimit64", SYS_prlimit64, 0, RLIMIT_NOFILE, kernel::arg(&limit), 0);
+}
+
+void wait_until_zombie(HostPid pid) {
+  auto deadline = tracee::Clock::now() + kPatience;
+  while (tracee::Clock::now() < deadline) {
+    auto proc = kernel::ProcDir::open(pid);
+    auto text = proc ? proc->try_read("stat") : std::nullopt;
+    if (!text) throw Error(fmt::format("zombie {} was reaped by another", pid.value));
+    if (kernel::parse_stat(*text).state == 'Z') return;
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  throw Error(fmt::format("process {} did not end as its record says", pid.value));
+}
+
+}  // namespace
+
+Restoration::Restoration(const graph::RecordSet& records, const graph::Tree& tree, const image::Reader& image,
+                         Parent parent)
+    : records_(records), tree_(tree), image_(image), parent_(parent) {
+  raise_own_descriptor_limit();
+  size_t slots = records.of_kind("task").size() + kSpareSlots;
+  batch_start_ = find_common_hole(records, tracee::kPageSize + slots * kSlotSize);
+  space_ = std::make_unique<tracee::SharedSpace>(batch_start_, slots);
+  int ends[2];
+  kernel::checked("socketpair", SYS_socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, kernel::arg(ends));
+  socket_ = OwnedFd(ends[0]);
+  far_socket_ = OwnedFd(ends[1]);
+  socket_number_ = first_free_number(records);
+  plant_root();
+}
+
+Restoration::~Restoration() {
+  if (released_) return;
+  // Threads before their leaders, creations before creators: a leader can only be reaped after its threads.
+  for (auto record = order_.rbegin(); record != order_.rend(); ++record) {
+    auto task = tasks_.find(*record);
+    if (task == tasks_.end()) continue;
+    try {
+      task->second->task().kill_and_reap();
+    } catch (const Error& error) {
+      log::notice("while undoing the restore: {}", error.what());
+    }
+  }
+  try {
+    retire_planter();
+  } catch (const Error& error) {
+    log::notice("while undoing the restore: {}", error.what());
+  }
+}
+
+void Restoration::plant_root() {
+  PlanterRequest request;
+  request.our_socket = socket_.get();
+  request.socket = far_socket_.get();
+  request.socket_number = socket_number_;
+  RecordId root = tree_.root().leader();
+  if (parent_ != Parent::kCaller) {
+    planter_ = plant(request, *space_, next_slot_++, {});
+    return;
+  }
+  request.place = PlanterPlace::kSibling;
+  request.wanted_pid = records_.state<image::Task>(root).tid();
+  tasks_[root] = plant(request, *space_, next_slot_++, root);
+  order_.push_back(root);
+}
+
+resources::RestoreContext::Root Restoration::root_origin() const {
+  switch (parent_) {
+    case Parent::kCairn:
+      return Root::kSiblingOfPlanter;
+    case Parent::kNobody:
+      return Root::kChildOfPlanter;
+    case Parent::kCaller:
+      break;
+  }
+  return Root::kPlanter;
+}
+
+bool Restoration::root_starts_session() const {
+  return parent_ == Parent::kNobody && tree_.root().state->session() == 0;
+}
+
+void Restoration::run(const graph::Plan& plan) {
+  for (size_t i = 0; i < plan.steps().size(); ++i) run_step(plan, i);
+  flush_everything();
+  retire_planter();
+  kept_.clear();
+  socket_.reset();
+  far_socket_.reset();
+}
+
+void Restoration::run_step(const graph::Plan& plan, size_t index) {
+  const graph::Step& step = plan.steps()[index];
+  const graph::Record& record = records_.at(step.record);
+  within([&] { return fmt::format("{} {} ({})", record.kind, record.id.value, graph::milestone_name(step.milestone)); },
+         [&] {
+           flush_needed(plan, step);
+           resources::kind_of(record).reach(*this, record, step.milestone);
+         });
+}
+
+// What a step needs must have happened, except where it stands before it in the very same batch.
+void Restoration::flush_needed(const graph::Plan& plan, const graph::Step& step) {
+  for (size_t need : step.needs) {
+    RecordId actor = plan.steps()[need].actor;
+    if (!actor || actor == step.actor) continue;
+    auto task = tasks_.find(actor);
+    if (task != tasks_.end() && !task->second->batch().empty()) task->second->batch().flush();
+  }
+}
+
+void Restoration::flush_everything() {
+  std::vector<tracee::Batch*> batches;
+  for (const auto& [record, task] : tasks_) {
+    if (!task->batch().empty()) batches.push_back(&task->batch());
+  }
+  if (!batches.empty()) tracee::Batch::flush_all(batches);
+}
+
+void Restoration::keep(RecordId record, OwnedFd fd) {
+  if (fd) kept_[record] = std::move(fd);
+}
+
+int Restoration::fd(RecordId record) const {
+  auto place = kept_.find(record);
+  return place == kept_.end() ? -1 : place->second.get();
+}
+
+void Restoration::expect_birth(RecordId task, RestoredTask& creator) { births_[task] = {&creator, next_slot_++}; }
+
+RestoredTask& Restoration::actor_of(RecordId record) {
+  RecordId actor = tree_.actor(record);
+  CAIRN_ASSERT(static_cast<bool>(actor));
+  auto task = tasks_.find(actor);
+  return task != tasks_.end() ? *task->second : adopt(actor);
+}
+
+RestoredTask& Restoration::adopt(RecordId record) {
+  auto birth = births_.find(record);
+  CAIRN_ASSERT(birth != births_.end());
+  if (!birth->second.creator->batch().empty()) birth->second.creator->batch().flush();
+  const graph::ProcessNode& process = tree_.process(tree_.process_of(record));
+  HostPid pid{process.state->pid()};
+  HostPid thread{records_.state<image::Task>(record).tid()};
+  tracee::Task task = tracee::Task::adopt(pid, thread);
+  if (task.wait_until_stopped(tracee::Clock::now() + kPatience) != tracee::Task::Arrival::kStopped) {
+    throw Error(fmt::format("task {} died at its birth", thread.value));
+  }
+  order_.push_back(record);
+  return *(tasks_[record] = std::make_unique<RestoredTask>(record, std::move(task), *space_, birth->second.slot));
+}
+
+void Restoration::retire_planter() {
+  if (!planter_) return;
+  planter_->task().kill_and_reap();
+  planter_.reset();
+}
+
+HostPid Restoration::root_pid() { return actor_of(tree_.root().id).process(); }
+
+// The task goes on untraced and alone: into its fatal signal, or into exit_group.
+void Restoration::end(RecordId process, int status) {
+  RestoredTask& task = actor_of(process);
+  HostPid pid = task.process();
+  task.batch().call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0);  // no core dump
+  task.batch().flush();
+  tracee::CpuState state = task.task().state();
+  state.registers.rip = syscall_instruction(*space_).value;
+  state.registers.rax = SYS_exit_group;
+  state.registers.orig_rax = ~0ULL;
+  state.registers.rdi = static_cast<uint64_t>(WEXITSTATUS(status));
+  state.signal_mask = 0;
+  task.task().set_state(std::move(state));
+  task.task().set_options(0);
+  if (WIFSIGNALED(status)) kernel::kill(pid, WTERMSIG(status));
+  task.task().release();
+  tasks_.erase(tree_.actor(process));
+  wait_until_zombie(pid);
+  if (RecordId parent = tree_.process(process).parent) {
+    // Its death was told to the parent before anything of the parent's own signals was restored.
+    tracee::Batch& batch = actor_of(parent).room(1, 24);
+    uint64_t child_signals =
+        (uint64_t{1} << (SIGCHLD - 1)) | (uint64_t{1} << (tree_.process(process).state->exit_signal() - 1));
+    batch.try_call(SYS_rt_sigtimedwait, batch.put(child_signals), 0, batch.put(timespec{}), sizeof(child_signals));
+  }
+}
+
+std::vector<int> Restoration::hand_over(RestoredTask& task, std::span<const int> fds) {
+  std::vector<int> numbers;
+  for (int fd : fds) {
+    if (fd < 0) throw Error("internal error: a descriptor that was never made is to be handed over");
+  }
+  while (!fds.empty()) {
+    std::span<const int> group = fds.first(std::min(fds.size(), kMostDescriptors));
+    hand_over_group(task, group, numbers);
+    fds = fds.subspan(group.size());
+  }
+  return numbers;
+}
+
+void Restoration::hand_over_group(RestoredTask& task, std::span<const int> fds, std::vector<int>& numbers) {
+  kernel::send_descriptors(socket_.get(), fds);
+  size_t control_size = CMSG_SPACE(fds.size() * sizeof(int));
+  tracee::Batch& batch = task.room(1, control_size + sizeof(msghdr) + sizeof(iovec) + 64);
+  auto byte = batch.buffer(1);
+  auto control = batch.buffer(control_size);
+  iovec vector{reinterpret_cast<void*>(byte.address.value), 1};
+  msghdr message{};
+  message.msg_iov = reinterpret_cast<iovec*>(batch.put(vector).value);
+  message.msg_iovlen = 1;
+  message.msg_control = reinterpret_cast<void*>(control.address.value);
+  message.msg_controllen = control_size;
+  batch.call(SYS_recvmsg, socket_number_, batch.put(message), 0);
+  batch.flush();
+  std::vector<std::byte> received = batch.bytes(control);
+  cmsghdr header{};
+  std::memcpy(&header, received.data(), sizeof(header));
+  if (header.cmsg_len != CMSG_LEN(fds.size() * sizeof(int))) {
+    throw Error(fmt::format("only a part of {} descriptors arrived in task {}; is its descriptor limit too low?",
+                            fds.size(), task.thread().value));
+  }
+  size_t before = numbers.size();
+  numbers.resize(before + fds.size());
+  std::memcpy(numbers.data() + before, received.data() + CMSG_LEN(0), fds.size() * sizeof(int));
+}
+
+void Restoration::release() {
+  for (const auto& [record, task] : tasks_) task->task().set_options(0);
+  released_ = true;
+  for (RecordId process : tree_.processes()) {
+    const auto& node = tree_.process(process);
+    if (node.state->stop_signal() != 0) kernel::kill(actor_of(process).process(), SIGSTOP);
+  }
+  for (auto record = order_.rbegin(); record != order_.rend(); ++record) {
+    auto task = tasks_.find(*record);
+    if (task != tasks_.end()) task->second->task().release();
+  }
+  tasks_.clear();
+}
+
+}  // namespace cairn::engine

@@ -1,0 +1,74 @@
+// A restore in progress: the tasks and objects that exist so far, and the running of a plan over them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/planter.h"
+#include "engine/restore.h"
+#include "resources/registry.h"
+
+namespace cairn::engine {
+
+class Restoration final : public resources::RestoreContext {
+ public:
+  Restoration(const graph::RecordSet& records, const graph::Tree& tree, const image::Reader& image, Parent parent);
+  Restoration(const Restoration&) = delete;
+  // Kills and reaps every task that was made, unless release() was called.
+  ~Restoration() override;
+
+  void run(const graph::Plan& plan);
+  void release();
+  HostPid root_pid();
+
+  const graph::RecordSet& records() const override { return records_; }
+  const graph::Tree& tree() const override { return tree_; }
+  const image::Reader& image() const override { return image_; }
+  void keep(RecordId record, OwnedFd fd) override;
+  int fd(RecordId record) const override;
+  resources::RestoredTask& actor_of(RecordId record) override;
+  resources::RestoredTask& planter() override { return *planter_; }
+  void expect_birth(RecordId task, resources::RestoredTask& creator) override;
+  void end(RecordId process, int status) override;
+  int socket_number() const override { return socket_number_; }
+  std::vector<int> hand_over(resources::RestoredTask& task, std::span<const int> fds) override;
+  RemoteAddress batch_start() const override { return batch_start_; }
+  RemoteAddress batch_end() const override { return {batch_start_.value + space_->size()}; }
+  Root root_origin() const override;
+  bool root_starts_session() const override;
+
+ private:
+  struct Birth {
+    resources::RestoredTask* creator;
+    size_t slot;
+  };
+
+  void plant_root();
+  void run_step(const graph::Plan& plan, size_t index);
+  void flush_needed(const graph::Plan& plan, const graph::Step& step);
+  void flush_everything();
+  resources::RestoredTask& adopt(RecordId task);
+  void retire_planter();
+  void hand_over_group(resources::RestoredTask& task, std::span<const int> fds, std::vector<int>& numbers);
+
+  const graph::RecordSet& records_;
+  const graph::Tree& tree_;
+  const image::Reader& image_;
+  Parent parent_;
+  bool released_ = false;
+
+  RemoteAddress batch_start_{};
+  std::unique_ptr<tracee::SharedSpace> space_;
+  size_t next_slot_ = 0;
+  OwnedFd socket_, far_socket_;
+  int socket_number_ = 0;
+
+  std::unique_ptr<resources::RestoredTask> planter_;
+  std::map<RecordId, Birth> births_;
+  std::map<RecordId, std::unique_ptr<resources::RestoredTask>> tasks_;
+  std::vector<RecordId> order_;  // of adoption: creators before what they cloned
+  std::map<RecordId, OwnedFd> kept_;
+};
+
+}  // namespace cairn::engine

@@ -1,0 +1,119 @@
+#include "engine/restore.h"
+
+#include "engine/restoration.h"
+
+namespace cairn::engine {
+namespace {
+
+class Checks final : public resources::CheckContext {
+ public:
+  Checks(const graph::RecordSet& records, const graph::Tree& tree, const image::Head& head)
+      : records_(records), tree_(tree), head_(head) {}
+  const graph::RecordSet& records() const override { return records_; }
+  const graph::Tree& tree() const override { return tree_; }
+  const image::Head& head() const override { return head_; }
+
+ private:
+  const graph::RecordSet& records_;
+  const graph::Tree& tree_;
+  const image::Head& head_;
+};
+
+std::unique_ptr<google::protobuf::Message> make_state(const std::string& kind) {
+  const resources::Row* row = resources::find_row(kind);
+  return row == nullptr ? nullptr : row->kind->make_state();
+}
+
+}  // namespace
+
+struct Restore::State {
+  explicit State(RestoreOptions given) : options(std::move(given)) {}
+
+  RestoreOptions options;
+  tracee::Clock::time_point began = tracee::Clock::now();
+  std::optional<image::Reader> image;
+  graph::RecordSet records;
+  std::optional<graph::Tree> tree;
+  std::optional<graph::Plan> plan;
+  std::vector<graph::Precondition> preconditions;
+  std::optional<Restoration> restoration;
+  HostPid root;
+  std::chrono::nanoseconds total{};
+
+  void read() {
+    image.emplace(image::Reader::open(options.image));
+    records = graph::parse_records(image->records(), make_state);
+    tree.emplace(records);
+    plan.emplace(records, *tree, resources::facts_of);
+  }
+
+  void check() {
+    Checks checks(records, *tree, image->head());
+    for (const auto& [id, record] : records.all()) resources::kind_of(record).check(checks, record);
+    preconditions = checks.preconditions();
+  }
+};
+
+Restore::Restore(RestoreOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+Restore::~Restore() = default;
+
+void Restore::open() {
+  state_->read();
+  state_->check();
+  std::vector<graph::Precondition> unmet;
+  for (const graph::Precondition& precondition : state_->preconditions) {
+    if (!precondition.met) unmet.push_back(precondition);
+  }
+  if (!unmet.empty()) throw graph::Unmet(std::move(unmet));
+}
+
+void Restore::build() {
+  state_->restoration.emplace(state_->records, *state_->tree, *state_->image, state_->options.parent);
+  state_->restoration->run(*state_->plan);
+  state_->root = state_->restoration->root_pid();
+}
+
+void Restore::hold() {}
+
+void Restore::release() {
+  state_->restoration->release();
+  state_->total = tracee::Clock::now() - state_->began;
+}
+
+std::vector<graph::Precondition> Restore::preconditions() const { return state_->preconditions; }
+std::vector<std::string> Restore::plan() const { return state_->plan->explain(state_->records); }
+
+RestoreResult Restore::result() const {
+  RestoreResult result;
+  result.root = state_->root;
+  result.processes = state_->tree->processes().size();
+  for (RecordId process : state_->tree->processes()) {
+    if (state_->tree->process(process).alive()) result.threads += state_->tree->process(process).tasks.size();
+  }
+  result.total = state_->total;
+  return result;
+}
+
+RestoreResult restore(const RestoreOptions& options) {
+  return within([&] { return fmt::format("restore {}", options.image); },
+                [&] {
+                  Restore restore(options);
+                  restore.open();
+                  restore.build();
+                  restore.hold();
+                  restore.release();
+                  return restore.result();
+                });
+}
+
+DryRun dry_run(const RestoreOptions& options) {
+  return within([&] { return fmt::format("restore {}", options.image); },
+                [&] {
+                  Restore restore(options);
+                  restore.state_->read();
+                  restore.state_->check();
+                  return DryRun{restore.preconditions(), restore.plan()};
+                });
+}
+
+}  // namespace cairn::engine
