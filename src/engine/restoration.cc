@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "engine/layout.h"
 #include "tracee/batch_layout.h"
+#include "tracee/text_caller.h"
 
 namespace cairn::engine {
 namespace {
@@ -120,6 +121,7 @@ void Restoration::run(const graph::Plan& plan) {
   for (size_t i = 0; i < plan.steps().size(); ++i) run_step(plan, i);
   flush_everything();
   retire_planter();
+  remove_batch_regions();
   kept_.clear();
   socket_.reset();
   far_socket_.reset();
@@ -190,6 +192,18 @@ void Restoration::retire_planter() {
   if (!planter_) return;
   planter_->task().kill_and_reap();
   planter_.reset();
+}
+
+// The last call of each address space unmaps the batch loop itself, so it is made through the program's own text.
+void Restoration::remove_batch_regions() {
+  for (const graph::Record* mm : records_.of_kind("mm")) {
+    tracee::Task& task = actor_of(mm->id).task();
+    std::vector<kernel::MapsEntry> maps = kernel::ProcDir::open(task.process())->maps();
+    tracee::TextCaller caller(task, tracee::find_program_text(task, maps), maps);
+    long result = caller.call({SYS_munmap, {batch_start_.value, space_->size(), 0, 0, 0, 0}});
+    if (result < 0) throw Error::system("unmap the batch loop", static_cast<int>(-result));
+    if (task.put_back()) caller.finish();
+  }
 }
 
 HostPid Restoration::root_pid() { return actor_of(tree_.root().id).process(); }

@@ -50,6 +50,7 @@ class Restoration final : public resources::RestoreContext {
   void flush_everything();
   resources::RestoredTask& adopt(RecordId task);
   void retire_planter();
+  void remove_batch_regions();
   void hand_over_group(resources::RestoredTask& task, std::span<const int> fds, std::vector<int>& numbers);
 
   const graph::RecordSet& records_;
