@@ -145,7 +145,7 @@ class Restored final : public RestoreContext {
   std::vector<int> hand_over(RestoredTask&, std::span<const int>) override { return {}; }
   RemoteAddress batch_start() const override { return {}; }
   RemoteAddress batch_end() const override { return {}; }
-  Root root_parent() const override { return Root::kChildOfPlanter; }
+  Root root_origin() const override { return Root::kChildOfPlanter; }
   bool root_starts_session() const override { return false; }
 
  private:
