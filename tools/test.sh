@@ -38,8 +38,10 @@ part() {
   [ "$ok" = 1 ]
 }
 
-build() {
-  cmake --preset "$1" && cmake --build "build/$1" --target all programs
+build() {  # build PRESET TARGET...
+  local preset=$1
+  shift
+  cmake --preset "$preset" && cmake --build "build/$preset" --target "$@"
 }
 
 # The unit tests of one build.
@@ -61,7 +63,7 @@ finish() {
 }
 
 part install tools/install_packages.sh || finish
-part build-release build release || finish
+part build-release build release all programs || finish
 case $what in
   --quick)
     part lint tools/lint.sh --quick
@@ -74,7 +76,7 @@ case $what in
     finish
     ;;
 esac
-part build-asan build asan
+part build-asan build asan all
 part lint tools/lint.sh
 part unit-release unit release
 part unit-asan unit asan
