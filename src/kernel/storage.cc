@@ -5,10 +5,12 @@
 #include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 #include "base/error.h"
+#include "kernel/calls.h"
 #include "kernel/described_object.h"
 #include "kernel/seam.h"
 
@@ -36,6 +38,29 @@ int try_rename(const std::string& from, const std::string& to, unsigned flags) {
 void change_mode(int fd, mode_t mode) {
   long result = call("fchmod", SYS_fchmod, fd, mode);
   if (result < 0) fail("chmod", describe_descriptor(fd), result);
+}
+
+void change_owner(int fd, uid_t owner, gid_t group) {
+  long result = call("fchown", SYS_fchown, fd, owner, group);
+  if (result < 0) fail("chown", describe_descriptor(fd), result);
+}
+
+void set_times(int fd, const timespec& accessed, const timespec& modified) {
+  const timespec times[] = {accessed, modified};
+  long result = call("utimensat", SYS_utimensat, fd, 0, arg(times), 0);
+  if (result < 0) fail("set times of", describe_descriptor(fd), result);
+}
+
+std::optional<uint64_t> try_seek_data(int fd, uint64_t offset) {
+  long result = call("lseek", SYS_lseek, fd, static_cast<long>(offset), SEEK_DATA);
+  if (result == -ENXIO) return std::nullopt;
+  if (result < 0) fail("lseek", describe_descriptor(fd), result);
+  return static_cast<uint64_t>(result);
+}
+
+dev_t kernel_memory_device() {
+  static const dev_t kDevice = fstat(memfd("cairn", 0, 0).get()).st_dev;
+  return kDevice;
 }
 
 bool try_preallocate(int fd, off_t offset, off_t size) {

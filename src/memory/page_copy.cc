@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "kernel/calls.h"
+#include "kernel/storage.h"
 #include "memory/workers.h"
 
 namespace cairn::memory {
@@ -157,22 +160,9 @@ void write_part(HostPid process, std::span<const Extent> extents, std::byte* buf
   }
 }
 
-}  // namespace
-
-std::vector<Extent> store_pages(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages) {
-  std::vector<Chunk> chunks = cut_into_chunks(ranges);
-  std::vector<std::vector<Extent>> stored(chunks.size());
-  run_workers(chunks.size(), [&](size_t i) {
-    std::byte* buffer = frame_buffer();
-    read_chunk(process, chunks[i], buffer);
-    size_t kept = 0;
-    stored[i] = drop_zero_pages(chunks[i], buffer, kept);
-    if (kept == 0) return;
-    uint64_t offset = pages.append({buffer, kept});
-    for (Extent& extent : stored[i]) extent.offset += offset;
-  });
+std::vector<Extent> join(const std::vector<std::vector<Extent>>& parts) {
   std::vector<Extent> result;
-  for (const std::vector<Extent>& part : stored) {
+  for (const std::vector<Extent>& part : parts) {
     for (const Extent& extent : part) {
       if (!result.empty() && result.back().address + result.back().length == extent.address &&
           result.back().offset + result.back().length == extent.offset) {
@@ -183,6 +173,61 @@ std::vector<Extent> store_pages(HostPid process, std::span<const SourceRange> ra
     }
   }
   return result;
+}
+
+// Stores all that `read` puts into a frame's buffer but pages of zeros.
+std::vector<Extent> store_chunks(std::span<const SourceRange> ranges, image::PageWriter& pages,
+                                 const std::function<void(const Chunk&, std::byte*)>& read) {
+  std::vector<Chunk> chunks = cut_into_chunks(ranges);
+  std::vector<std::vector<Extent>> stored(chunks.size());
+  run_workers(chunks.size(), [&](size_t i) {
+    std::byte* buffer = frame_buffer();
+    read(chunks[i], buffer);
+    size_t kept = 0;
+    stored[i] = drop_zero_pages(chunks[i], buffer, kept);
+    if (kept == 0) return;
+    uint64_t offset = pages.append({buffer, kept});
+    for (Extent& extent : stored[i]) extent.offset += offset;
+  });
+  return join(stored);
+}
+
+// Where a file has data (SEEK_DATA, SEEK_HOLE), in whole pages.
+std::vector<SourceRange> data_ranges(int fd, uint64_t size) {
+  std::vector<SourceRange> ranges;
+  for (uint64_t at = 0; at < size;) {
+    std::optional<uint64_t> data = kernel::try_seek_data(fd, at);
+    if (!data || *data >= size) break;
+    uint64_t hole = static_cast<uint64_t>(kernel::seek(fd, static_cast<off_t>(*data), SEEK_HOLE));
+    uint64_t start = *data / kPageSize * kPageSize, end = (hole + kPageSize - 1) / kPageSize * kPageSize;
+    if (!ranges.empty() && ranges.back().end > start) start = ranges.back().end;
+    if (start < end) ranges.push_back({start, end});
+    at = hole;
+  }
+  return ranges;
+}
+
+// Bytes beyond the end of the file are zeros.
+void read_file_range(int fd, const SourceRange& range, uint64_t file_size, std::byte* to) {
+  uint64_t end = std::min(range.end, file_size);
+  kernel::pread_exactly(fd, to, end - range.start, static_cast<off_t>(range.start));
+  std::memset(to + (end - range.start), 0, range.end - end);
+}
+
+}  // namespace
+
+std::vector<Extent> store_pages(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages) {
+  return store_chunks(ranges, pages,
+                      [&](const Chunk& chunk, std::byte* buffer) { read_chunk(process, chunk, buffer); });
+}
+
+std::vector<Extent> store_file(int fd, uint64_t size, image::PageWriter& pages) {
+  return store_chunks(data_ranges(fd, size), pages, [&](const Chunk& chunk, std::byte* buffer) {
+    for (const SourceRange& range : chunk) {
+      read_file_range(fd, range, size, buffer);
+      buffer += range.end - range.start;
+    }
+  });
 }
 
 void fill_pages(HostPid process, std::span<const Extent> extents, const image::Reader& image) {

@@ -28,6 +28,10 @@ struct SourceRange {
 // extents.
 std::vector<Extent> store_pages(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages);
 
+// Stores the content of a file (`fd` is a description of our own, since its position moves): all pages that are neither
+// holes nor zero, up to `size`. The addresses of the extents are file offsets; the last page may go beyond the end.
+std::vector<Extent> store_file(int fd, uint64_t size, image::PageWriter& pages);
+
 // Writes extents into a process whose mappings there are writable. Every frame is verified before its bytes are used.
 void fill_pages(HostPid process, std::span<const Extent> extents, const image::Reader& image);
 

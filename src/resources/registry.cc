@@ -19,10 +19,14 @@ namespace cairn::resources {
   KIND(fifo_end)                                                      \
   KIND(file)                                                          \
   KIND(fs_state)                                                      \
+  KIND(memfd)                                                         \
   KIND(mm)                                                            \
+  KIND(nameless_content)                                              \
+  KIND(nameless_file)                                                 \
   KIND(pipe)                                                          \
   KIND(pipe_end)                                                      \
   KIND(process)                                                       \
+  KIND(shared_memory)                                                 \
   KIND(sigactions, .needs = {kQuietChildren}, .clobbers = {kSignals}) \
   KIND(sighand)                                                       \
   KIND(signalfd)                                                      \

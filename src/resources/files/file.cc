@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "kernel/storage.h"
+#include "resources/file_locks.h"
 #include "resources/file_path.h"
 #include "resources/files/file.pb.h"
 #include "resources/kind.h"
@@ -40,33 +41,6 @@ bool is_path_only(int flags) { return (flags & O_PATH) != 0; }
 bool belongs_to_process(std::string_view path) {
   constexpr std::string_view kProc = "/proc/";
   return path.starts_with(kProc) && path.size() > kProc.size() && std::isdigit(path[kProc.size()]) != 0;
-}
-
-std::string range_of(const kernel::FileLock& lock) {
-  if (lock.start == 0 && lock.end == UINT64_MAX) return "";
-  if (lock.end == UINT64_MAX) return fmt::format(" from byte {}", lock.start);
-  return fmt::format(" on bytes {} to {}", lock.start, lock.end);
-}
-
-void refuse_lock(DescribeContext& context, const kernel::FileLock& lock) {
-  context.obstacle(fmt::format("a file lock ({}, {}{}) is held", lock.type, lock.mode, range_of(lock)),
-                   "let go of the lock before the checkpoint", "file locks");
-}
-
-// What belongs to the description itself (flock, F_OFD_SETLK, leases) stands in the fdinfo of any duplicate; POSIX
-// locks belong to a process and an inode, so the table of all locks is asked.
-void refuse_locks(DescribeContext& context, const DescriptionView& view) {
-  for (const auto& [key, value] : view.fdinfo().entries()) {
-    if (key != "lock") continue;
-    for (const kernel::FileLock& lock : kernel::parse_locks(value)) {
-      if (!lock.blocked) refuse_lock(context, lock);
-    }
-  }
-  if (view.is_mapping()) return;
-  for (const kernel::FileLock& lock : context.locks()) {
-    if (lock.blocked || lock.type != "POSIX" || lock.inode != view.stat().st_ino) continue;
-    if (context.process({lock.pid})) refuse_lock(context, lock);
-  }
 }
 
 int open_flags(const image::File& state) {

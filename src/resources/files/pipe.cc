@@ -127,7 +127,7 @@ class PipeKind final : public TypedKind<image::Pipe> {
   static void set_owner(int fd, const image::Pipe& state) {
     struct stat made = kernel::fstat(fd);
     if (made.st_uid != state.owner() || made.st_gid != state.group()) {
-      kernel::checked("fchown of a pipe", SYS_fchown, fd, state.owner(), state.group());
+      kernel::change_owner(fd, state.owner(), state.group());
     }
     if ((made.st_mode & kPermissions) != state.mode()) kernel::change_mode(fd, state.mode());
   }
