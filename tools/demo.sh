@@ -28,7 +28,6 @@ wait_until() {  # wait_until WHAT COMMAND...: up to ten seconds
   done
   fail "waited in vain until $what"
 }
-gone() { ! alive "$1"; }
 clean_up() {
   local children
   children=$(cat "/proc/${worker:-none}/task/${worker:-none}/children" 2>/dev/null || true)
@@ -66,8 +65,8 @@ echo "  incr counter: $(ask incr counter)"
 say "5. Save both again, and kill them as soon as their images are complete"
 run "$cairn" checkpoint --output redis.cairn --replace --then kill "$redis"
 run "$cairn" checkpoint --output worker.cairn --then kill "$worker"
-wait_until "redis-server is gone" gone "$redis"
-wait_until "the worker is gone" gone "$worker"
+wait_until "redis-server is gone" "$cairn" restore --dry-run redis.cairn
+wait_until "the worker is gone" "$cairn" restore --dry-run worker.cairn
 stopped_at=$(last_line)
 echo "  both are gone; the worker's last words were: $stopped_at"
 

@@ -1,9 +1,11 @@
 #include "tracee/batch_layout.h"
 
+// NOLINTBEGIN(readability-identifier-naming): symbols of assembler code
 extern "C" {
 extern const std::byte cairn_stub_begin[], cairn_stub_end[];
 extern const std::byte cairn_stub_stepped_end[], cairn_stub_signalled_end[];
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace cairn::tracee {
 
