@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/scope_guard.h"
 #include "graph/tree.pb.h"
 #include "kernel/calls.h"
 
@@ -117,6 +118,8 @@ RecordId Description::structure_of(tracee::HeldProcess& process, const tracee::T
 
 void Description::describe_process(tracee::HeldProcess& process) {
   tracee::InjectedSpace space(process.tasks.front(), std::min(kSlots, process.tasks.size()), process.proc.maps());
+  space_ = &space;
+  ScopeGuard forget([this] { space_ = nullptr; });
   for (size_t first = 0; first < process.tasks.size(); first += kSlots) {
     size_t count = std::min(kSlots, process.tasks.size() - first);
     std::vector<TaskView> views;

@@ -29,6 +29,7 @@ class Description final : public resources::DescribeContext {
   tracee::HeldProcess& process_of(RecordId structure) const { return *homes_.at(structure); }
 
   void obstacle(std::string reason, std::string remedy, std::string rule) override;
+  bool is_batch_region(RemoteAddress address) const override { return space_ != nullptr && space_->covers(address); }
   void enter(std::string place) override { places_.push_back(std::move(place)); }
   void leave() override { places_.pop_back(); }
   RecordId object(const std::string& kind, const std::string& key, const std::function<NewObject()>& describe) override;
@@ -69,6 +70,7 @@ class Description final : public resources::DescribeContext {
   std::vector<graph::Obstacle> obstacles_;
   std::vector<std::string> places_;
   RecordId root_;
+  const tracee::InjectedSpace* space_ = nullptr;  // of the process that is being described
 
   std::map<HostPid, RecordId> processes_, tasks_;
   std::map<std::pair<resources::Level, size_t>, RecordId> structures_;

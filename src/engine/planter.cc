@@ -20,7 +20,9 @@ constexpr auto kPatience = std::chrono::seconds(10);
 
 // In the child. Nothing here may allocate or throw: it is a fork, and is about to lose its address space.
 [[noreturn]] void be_planter(const PlanterRequest& request, const tracee::SharedSpace& space) {
-  bool ready = ::syscall(SYS_dup3, request.socket, request.socket_number, 0) >= 0;
+  // dup3 onto itself is EINVAL; close-on-exec doesn't matter, since nothing of ours is ever executed here.
+  bool ready =
+      request.socket == request.socket_number || ::syscall(SYS_dup3, request.socket, request.socket_number, 0) >= 0;
   auto start = reinterpret_cast<void*>(space.code().value & ~uint64_t{0xfff});
   void* code =
       ::mmap(start, space.code_size(), PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, space.memfd(), 0);

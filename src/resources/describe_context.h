@@ -74,6 +74,9 @@ class DescribeContext {
   // Says why the object that is being described can't be kept. Its place (process, descriptor, mapping) is filled in.
   virtual void obstacle(std::string reason, std::string remedy, std::string rule) = 0;
 
+  // Whether the mapping that starts at this address of the process being described is the batch region.
+  virtual bool is_batch_region(RemoteAddress address) const = 0;
+
   // Where obstacles are, from now to the end of a Place: "mapping 7f..", "descriptor 3".
   virtual void enter(std::string place) = 0;
   virtual void leave() = 0;

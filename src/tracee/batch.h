@@ -64,6 +64,8 @@ class InjectedSpace final : public BatchSpace {
   ~InjectedSpace() override;  // close(), ignoring errors
   void close();
   // Mappings that a killed cairn left behind in this address space; they are no part of the program.
+  // Whether a mapping that starts here is this space, and so no part of the program.
+  bool covers(RemoteAddress address) const;
   static std::vector<kernel::MapsEntry> left_over(const Task& task, const std::vector<kernel::MapsEntry>& maps);
   RemoteAddress code() const override;
   RemoteAddress slot_address(size_t slot) const override;

@@ -177,6 +177,10 @@ void InjectedSpace::State::unmap(Task& task) {
   if (task.put_back()) caller.finish();
 }
 
+bool InjectedSpace::covers(RemoteAddress address) const {
+  return address >= state_->base && address < state_->base + state_->size;
+}
+
 void InjectedSpace::close() {
   if (!state_->mapped) return;
   state_->home.put_back();

@@ -92,7 +92,7 @@ class MmDescription {
 
   image::Mm describe() {
     for (const kernel::SmapsEntry& entry : kernel::parse_smaps(task_.proc().read("smaps"))) {
-      if (entry.mapping.name == "[vsyscall]" || entry.mapping.name == "[anon:cairn]") continue;
+      if (entry.mapping.name == "[vsyscall]" || context_.is_batch_region({entry.mapping.start})) continue;
       Place place(context_, fmt::format("mapping {:x}-{:x}", entry.mapping.start, entry.mapping.end));
       add(entry);
     }
