@@ -63,6 +63,7 @@ ROWS: tuple[Row, ...] = (
     Row(r"/stat/state$|/status/State$", _sub(r"^[RSD]\b.*", "live"), "a polling task is caught awake or asleep"),
     Row(r"/status/(VmPeak|VmHWM|VmRSS|RssAnon|RssFile|RssShmem|VmPTE|VmSwap)$", _drop, "how much is resident now"),
     Row(r"/status/(non)?voluntary_ctxt_switches$", _drop, "counted from birth"),
+    Row(r"/stat/vsize$", _drop, "status has it as VmSize"),
     Row(r"/status/FDSize$", _drop, "the size of a table remembers its largest number for ever; programs can't see it"),
     Row(r"/status/SigQ$", _drop, "counts the signals of all processes of the user, outsiders too; limits has the limit"),
     Row(r"/status/Ngid$", _drop, "NUMA balancing groups tasks by what they touch"),
@@ -189,12 +190,17 @@ def normalise(facts: Facts, varies: list[str] | None = None) -> Facts:
 
 
 def differences(before: Facts, after: Facts) -> list[str]:
-    lines = []
+    """One line for each change; the same change of the same fact in other tasks is only counted."""
+    places: dict[tuple[str, str, str], list[str]] = {}
     for key in sorted(before.keys() | after.keys(), key=_natural):
         old, new = before.get(key), after.get(key)
         if old != new:
-            lines.append(f"{key}: {_shown(old)} -> {_shown(new)}")
-    return lines
+            fact = re.sub(r"^p\d+/(t\d+/)?", "", key)
+            places.setdefault((fact, _shown(old), _shown(new)), []).append(key)
+    return [
+        f"{keys[0]}: {old} -> {new}" + (f" (and {len(keys) - 1} more like it)" if len(keys) > 1 else "")
+        for (_, old, new), keys in places.items()
+    ]
 
 
 def _shown(value: str | None) -> str:
