@@ -63,9 +63,9 @@ def collect(pids: list[int]) -> Facts:
                     link = os.readlink(f"{base}/fd/{descriptor}")
                 except OSError:
                     continue
-                first = _first_holder(holders, link, tid, descriptor, key)
-                facts[f"{key}/same_as"] = first
                 told = processes.read_text(f"{base}/fdinfo/{descriptor}") or ""
+                first = _first_holder(holders, f"{link} {_position(told)}", tid, descriptor, key)
+                facts[f"{key}/same_as"] = first
                 if first == key:
                     facts[f"{key}/link"] = link
                     facts |= _description_facts(key, pid, tid, descriptor, told)
@@ -90,10 +90,16 @@ def _numbers(pid: int, tid: int) -> list[int]:
     return []
 
 
+def _position(told: str) -> str:
+    """What descriptors of one description have in common: comparing each with each would take too long."""
+    return " ".join(line for line in told.splitlines() if line.startswith("pos:"))
+
+
 def _first_holder(
-    holders: dict[str, list[tuple[int, int, str]]], link: str, tid: int, descriptor: int, key: str
+    holders: dict[str, list[tuple[int, int, str]]], bucket: str, tid: int, descriptor: int, key: str
 ) -> str:
-    known = holders.setdefault(link, [])
+    """The first descriptor of the tree that has the same description, as kcmp says; only one bucket is searched."""
+    known = holders.setdefault(bucket, [])
     for other_tid, other_descriptor, other_key in known:
         with contextlib.suppress(OSError):
             if kernel.same(kernel.KCMP_FILE, (other_tid, other_descriptor), (tid, descriptor)):

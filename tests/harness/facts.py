@@ -21,7 +21,7 @@ blocked sigignore sigcatch wchan nswap cnswap exit_signal processor rt_priority 
 start_data end_data start_brk arg_start arg_end env_start env_end exit_code""".split()
 
 _PROCESS_FILES = (
-    "auxv cgroup cmdline coredump_filter environ gid_map limits oom_score_adj projid_map setgroups timens_offsets timers "
+    "auxv cgroup cmdline coredump_filter environ gid_map oom_score_adj projid_map setgroups timens_offsets timers "
     "uid_map mountinfo"
 ).split()
 _PROCESS_LINKS = ("exe", "cwd", "root")
@@ -44,6 +44,7 @@ def _process_facts(pid: int) -> Facts:
     facts = _stat(f"{prefix}/stat", f"/proc/{pid}/stat") | _status(f"{prefix}/status", f"/proc/{pid}/status")
     for name in _PROCESS_FILES:
         facts |= _lines(f"{prefix}/{name}", f"/proc/{pid}/{name}")
+    facts |= _limits(f"{prefix}/limits", pid)
     for name in _PROCESS_LINKS:
         facts |= _link(f"{prefix}/{name}", f"/proc/{pid}/{name}")
     for name in sorted(os.listdir(f"/proc/{pid}/ns")):
@@ -82,6 +83,11 @@ def _stat(prefix: str, path: str) -> Facts:
 def _status(prefix: str, path: str) -> Facts:
     pairs = (line.split(":", 1) for line in (processes.read_text(path) or "").splitlines())
     return {f"{prefix}/{name}": " ".join(value.split()) for name, value in pairs}
+
+
+def _limits(prefix: str, pid: int) -> Facts:
+    lines = (processes.read_text(f"/proc/{pid}/limits") or "").splitlines()[1:]
+    return {f"{prefix}/{line[4:26].strip()}": " ".join(line[26:].split()) for line in lines}
 
 
 def _lines(prefix: str, path: str) -> Facts:

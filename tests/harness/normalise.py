@@ -81,7 +81,7 @@ ROWS: tuple[Row, ...] = (
     Row(r"/socket/line/(unix/1|tcp6?/10|udp6?/10|packet/1|netlink/7)$", _drop, "references, that of the harness too"),
     Row(r"/socket/line/(tcp6?|udp6?)/(0|[5-9]|1[2-9])$", _drop, "slot, timers and estimates of the protocol"),
     # mappings
-    Row(r"/map/", _sub(r" ino=\d+ (?=/dev/zero \(deleted\)|/memfd:|/SYSV|/anon_hugepage)", " ino=* "), "memory files"),
+    Row(r"/link$|/map/", _sub(r"/#\d+ \(deleted\)", "/#* (deleted)"), "O_TMPFILE names a file by its inode"),
     Row(r"/map/", _sub(r"^(....) (offset=\S+) \S+ ino=(\d+) (\[aio\]|anon_inode:)", r"\1 \2 * ino=* \4"), "no inodes"),
     Row(r"/map/", _sub(r" sd\b", ""), "soft-dirty: set by the first write after a clearing"),
 )
@@ -97,6 +97,7 @@ def _outside_parent(facts: Facts) -> Facts:
 
 _NUMBERED = re.compile(r"\b(pipe|socket|mnt|net|ipc|uts|user|pid|cgroup|time):\[(\d+)\]")
 _INODE_KEYS = re.compile(r"/fdinfo/ino$|/socket/line/(unix/6|(tcp|udp)6?/9|packet/8|netlink/9)$")
+_NAMELESS_MAPPING = re.compile(r" ino=(\d+) (/(?:memfd:|SYSV|anon_hugepage|.* \(deleted\) \|).*)")
 _EPOLL_INODE = re.compile(r"\bino:([0-9a-f]+) ")
 
 
@@ -119,6 +120,8 @@ def _number_inodes(facts: Facts) -> Facts:
         value = facts[key]
         if "/ns/" not in key:
             value = _NUMBERED.sub(lambda match: f"{match[1]}:[{number(match[2])}]", value)
+        if "/map/" in key:
+            value = _NAMELESS_MAPPING.sub(lambda match: f" ino={number(match[1])} {match[2]}", value)
         if _INODE_KEYS.search(key) and value in kernel_made | nameless:
             value = number(value)
         if key.endswith("/fdinfo/tfd"):

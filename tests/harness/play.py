@@ -78,6 +78,7 @@ class Play:
             raise Skip(" ".join(lines))
         if code not in (0, None) or not lines or lines[-1] != "ok":
             self.complain("asserts", f"exit code {code}{self.said()}")
+            processes.end_everything_below(os.getpid())  # nobody has waited for its children
         self.expect_no_process()
 
     def complain(self, oracle: str, text: str) -> None:
