@@ -49,7 +49,7 @@ void Description::describe() {
   for (tracee::HeldProcess& process : hold_.processes()) {
     resources::Place place(*this, name_of(process));
     describe_skeleton(process);
-    if (!process.zombie) describe_process(process);
+    if (!process.zombie && process.dead_leader.empty()) describe_process(process);
   }
   run_judgements();
 }
@@ -95,7 +95,21 @@ void Description::describe_skeleton(tracee::HeldProcess& process) {
     skeleton->mutable_files()->set_id(structure_of(process, task, Level::kFiles).value);
     skeleton->mutable_fs()->set_id(structure_of(process, task, Level::kFs).value);
     skeleton->mutable_sighand()->set_id(structure_of(process, task, Level::kSigHand).value);
-    records_.add(tasks_.at(task.thread()), "task", {}, std::move(skeleton));
+    auto& added = records_.add(tasks_.at(task.thread()), "task", {}, std::move(skeleton)).as<image::Task>();
+    check_thread(added, records_.state<image::Task>(tasks_.at(process.tasks.front().thread())), task);
+  }
+}
+
+// A thread of a restored process is born sharing all with its leader.
+void Description::check_thread(const image::Task& state, const image::Task& leader, const tracee::Task& task) {
+  resources::Place place(*this, fmt::format("thread {}", task.thread().value));
+  if (state.files().id() != leader.files().id()) {
+    obstacle("it has a descriptor table of its own (unshare)", "let threads share their descriptors",
+             "threads that share less");
+  }
+  if (state.fs().id() != leader.fs().id()) {
+    obstacle("it has a working directory of its own (unshare)", "let threads share their directory",
+             "threads that share less");
   }
 }
 

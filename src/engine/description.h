@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/tree.pb.h"
 #include "kernel/identity.h"
 #include "resources/registry.h"
 #include "tracee/hold.h"
@@ -53,6 +54,7 @@ class Description final : public resources::DescribeContext {
 
   void number_records();
   void describe_skeleton(tracee::HeldProcess& process);
+  void check_thread(const image::Task& state, const image::Task& leader, const tracee::Task& task);
   void describe_dead(tracee::HeldProcess& process);
   RecordId structure_of(tracee::HeldProcess& process, const tracee::Task& task, resources::Level level);
   void describe_process(tracee::HeldProcess& process);

@@ -20,16 +20,18 @@ constexpr auto kPatience = std::chrono::seconds(10);
 
 // In the child. Nothing here may allocate or throw: it is a fork, and is about to lose its address space.
 [[noreturn]] void be_planter(const PlanterRequest& request, const tracee::SharedSpace& space) {
-  // dup3 onto itself is EINVAL; close-on-exec doesn't matter, since nothing of ours is ever executed here.
-  bool ready =
-      request.socket == request.socket_number || ::syscall(SYS_dup3, request.socket, request.socket_number, 0) >= 0;
   auto start = reinterpret_cast<void*>(space.code().value & ~uint64_t{0xfff});
   void* code =
       ::mmap(start, space.code_size(), PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, space.memfd(), 0);
   void* slots =
       ::mmap(static_cast<char*>(start) + space.code_size(), space.size() - space.code_size(), PROT_READ | PROT_WRITE,
              MAP_SHARED | MAP_FIXED_NOREPLACE, space.memfd(), static_cast<off_t>(space.code_size()));
-  ready = ready && code == start && slots != MAP_FAILED;
+  bool ready = code == start && slots != MAP_FAILED;
+  // Only now, since the number may be the memfd's. dup3 onto itself is EINVAL; close-on-exec doesn't matter, since
+  // nothing is ever executed here.
+  if (request.socket != request.socket_number) {
+    ready = ::syscall(SYS_dup3, request.socket, request.socket_number, 0) >= 0 && ready;
+  }
   if (request.socket_number > 0) ::syscall(SYS_close_range, 0, request.socket_number - 1, 0);
   ::syscall(SYS_close_range, request.socket_number + 1, ~0U, 0);
   char answer = ready ? 1 : 0;

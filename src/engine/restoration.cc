@@ -222,8 +222,12 @@ void Restoration::end(RecordId process, int status) {
   state.signal_mask = 0;
   task.task().set_state(std::move(state));
   task.task().set_options(0);
-  if (WIFSIGNALED(status)) kernel::kill(pid, WTERMSIG(status));
-  task.task().release();
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+    task.task().kill_and_reap();
+  } else {
+    if (WIFSIGNALED(status)) kernel::kill(pid, WTERMSIG(status));
+    task.task().release();
+  }
   tasks_.erase(tree_.actor(process));
   wait_until_zombie(pid);
   if (RecordId parent = tree_.process(process).parent) {

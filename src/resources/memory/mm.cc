@@ -47,6 +47,7 @@ constexpr FlagRule kFlagRules[] = {
     {"gd", -1, nullptr},
     {"nr", -1, nullptr},
     {"ac", -1, nullptr},
+    {"gu", 0, "it has guard pages (MADV_GUARD_INSTALL)"},
     {"ht", 0, "it is made of huge TLB pages"},
     {"um", 0, "a userfaultfd handles its missing pages"},
     {"uw", 0, "a userfaultfd watches its writes"},
