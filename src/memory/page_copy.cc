@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "kernel/calls.h"
+#include "kernel/pagemap.h"
 #include "kernel/storage.h"
 #include "memory/workers.h"
 
@@ -40,39 +41,48 @@ std::vector<Chunk> cut_into_chunks(std::span<const SourceRange> ranges) {
   return chunks;
 }
 
-// Reads through /proc/PID/mem, which needs no PROT_READ.
-void read_forced(HostPid process, uint64_t address, std::byte* to, size_t size) {
-  OwnedFd mem = kernel::open(fmt::format("/proc/{}/mem", process.value), O_RDONLY);
-  kernel::pread_exactly(mem.get(), to, size, static_cast<off_t>(address));
-}
+// Reads memory of a stopped process without changing it.
+//
+// process_vm_readv(2) is the fast way, but it pins pages (FOLL_PIN), and a read pin of a page that a fork shares
+// copy-on-write first copies it (gup_must_unshare(), Linux 5.19): the target would lose its sharing and grow.
+// /proc/PID/mem takes plain references, and it needs no PROT_READ. So it serves wherever the pagemap shows a page that
+// isn't exclusive.
+class MemoryReader {
+ public:
+  explicit MemoryReader(HostPid process)
+      : process_(process),
+        memory_(kernel::open(fmt::format("/proc/{}/mem", process.value), O_RDONLY)),
+        pagemap_(kernel::open(fmt::format("/proc/{}/pagemap", process.value), O_RDONLY)) {}
 
-void read_range(HostPid process, const SourceRange& range, std::byte* to) {
-  size_t size = range.end - range.start;
-  if (range.readable) {
-    iovec local{to, size};
-    iovec remote{reinterpret_cast<void*>(range.start), size};
-    ssize_t result = kernel::try_process_vm_readv(process, {&local, 1}, {&remote, 1});
-    if (result == static_cast<ssize_t>(size)) return;
+  void read(const Chunk& chunk, std::byte* buffer) const {
+    std::vector<iovec> remote;
+    size_t total = 0;
+    bool pinnable = true;
+    for (const SourceRange& range : chunk) {
+      remote.push_back({reinterpret_cast<void*>(range.start), range.end - range.start});
+      total += range.end - range.start;
+      pinnable = pinnable && range.readable && is_exclusive(range);
+    }
+    iovec local{buffer, total};
+    if (pinnable && kernel::try_process_vm_readv(process_, {&local, 1}, remote) == static_cast<ssize_t>(total)) return;
+    for (const SourceRange& range : chunk) {
+      size_t size = range.end - range.start;
+      kernel::pread_exactly(memory_.get(), buffer, size, static_cast<off_t>(range.start));
+      buffer += size;
+    }
   }
-  read_forced(process, range.start, to, size);
-}
 
-void read_chunk(HostPid process, const Chunk& chunk, std::byte* buffer) {
-  std::vector<iovec> remote;
-  size_t total = 0;
-  bool readable = true;
-  for (const SourceRange& range : chunk) {
-    remote.push_back({reinterpret_cast<void*>(range.start), range.end - range.start});
-    total += range.end - range.start;
-    readable = readable && range.readable;
+ private:
+  bool is_exclusive(const SourceRange& range) const {
+    auto entries = kernel::pagemap_entries(pagemap_.get(), range.start, (range.end - range.start) / kPageSize);
+    return std::all_of(entries.begin(), entries.end(), [](uint64_t entry) {
+      return kernel::pagemap_exclusive(entry) || !kernel::pagemap_present(entry);
+    });
   }
-  iovec local{buffer, total};
-  if (readable && kernel::try_process_vm_readv(process, {&local, 1}, remote) == static_cast<ssize_t>(total)) return;
-  for (const SourceRange& range : chunk) {
-    read_range(process, range, buffer);
-    buffer += range.end - range.start;
-  }
-}
+
+  HostPid process_;
+  OwnedFd memory_, pagemap_;
+};
 
 bool is_zero_page(const std::byte* page) {
   static constexpr std::byte kZeros[kPageSize] = {};
@@ -217,8 +227,8 @@ void read_file_range(int fd, const SourceRange& range, uint64_t file_size, std::
 }  // namespace
 
 std::vector<Extent> store_pages(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages) {
-  return store_chunks(ranges, pages,
-                      [&](const Chunk& chunk, std::byte* buffer) { read_chunk(process, chunk, buffer); });
+  MemoryReader reader(process);
+  return store_chunks(ranges, pages, [&](const Chunk& chunk, std::byte* buffer) { reader.read(chunk, buffer); });
 }
 
 std::vector<Extent> store_file(int fd, uint64_t size, image::PageWriter& pages) {
