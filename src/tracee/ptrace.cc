@@ -18,6 +18,7 @@ constexpr long kSeize = 0x4206, kInterrupt = 0x4207, kSetOptions = 0x4200, kGetE
 constexpr long kGetSignalInfo = 0x4202, kGetRegset = 0x4204, kSetRegset = 0x4205, kPeekSignals = 0x4209;
 constexpr long kGetMask = 0x420a, kSetMask = 0x420b;
 constexpr long kGetRseqConfiguration = 0x420f;  // Linux 5.13
+constexpr long kGetSyscallDispatch = 0x4211;    // Linux 6.4
 constexpr size_t kMaximumXstate = 16384;        // 11008 with AMX
 
 struct PeekArguments {  // struct __ptrace_peeksiginfo_args
@@ -127,6 +128,15 @@ std::optional<RseqConfiguration> rseq(HostPid task) {
   if (result == -EIO || result == -EINVAL) return RseqConfiguration{};  // Linux before 5.13, or without CONFIG_RSEQ
   if (!alive("PTRACE_GET_RSEQ_CONFIGURATION", task, result)) return {};
   return configuration;
+}
+
+bool has_syscall_dispatch(HostPid task) {
+  struct {
+    uint64_t mode, selector, offset, length;
+  } configuration{};
+  long result = request("PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG", kGetSyscallDispatch, task, sizeof(configuration),
+                        kernel::arg(&configuration));
+  return result == 0 && configuration.mode != 0;
 }
 
 }  // namespace cairn::tracee::ptrace

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -75,13 +76,19 @@ void Task::fail_as_dead() const { throw Error(fmt::format("{} died while it was 
 std::optional<Task> Task::try_seize(HostPid process, HostPid thread, unsigned options,
                                     std::optional<Refusal>& refusal) {
   Task task(process, thread, options | PTRACE_O_TRACESYSGOOD);
-  if (long result = ptrace::try_seize(thread, task.options_); result < 0) {
-    refusal = explain_refusal(process, thread, static_cast<int>(-result));
-    return {};
+  constexpr int kTries = 6;
+  for (int n = 0; n < kTries; ++n) {
+    long result = ptrace::try_seize(thread, task.options_);
+    refusal = result < 0 ? explain_refusal(process, thread, static_cast<int>(-result)) : std::nullopt;
+    if (result < 0 && !refusal) return {};
+    // While another thread execs, the leader is dead until that thread has taken its id.
+    if (result != -EPERM || thread != process || tracer_of(process, thread).value != 0) break;
+    std::this_thread::sleep_for(milliseconds(1));
   }
+  if (refusal) return {};
   task.attached_ = true;
-  // A task that is dying is reaped here, as far as it reports to its tracer.
-  if (!ptrace::interrupt(thread) && task.wait_until_stopped(Clock::now()) != Arrival::kStopped) return {};
+  // ESRCH: it is dying, as the wait for its stop will find; or it is a leader whose id a thread that execs takes over.
+  ptrace::interrupt(thread);
   return task;
 }
 
@@ -106,6 +113,12 @@ Task::Arrival Task::lose() {
 }
 
 void Task::forget() { attached_ = stopped_ = false; }
+
+// It was stopped and isn't any more: it has been killed, or another thread has taken over its id.
+void Task::expect_stop() {
+  stopped_ = disturbed_ = calls_allowed_ = false;
+  state_.reset();
+}
 
 void Task::go_on() {
   if (!ptrace::resume(thread_, ptrace::Resume::kContinue)) fail_as_dead();
@@ -175,11 +188,12 @@ const CpuState& Task::state() {
 
 CpuState Task::read_state() {
   CpuState state;
-  while (true) {
+  constexpr int kFramesAtMost = 3;  // on the way back: the undoing call's, the last one
+  for (int n = 0; n <= kFramesAtMost; ++n) {
     auto mask = ptrace::get_mask(thread_);
     if (!mask || !ptrace::get_registers(thread_, state.registers)) fail_as_dead();
     state.signal_mask = *mask;
-    if (!is_left_over(state)) break;
+    if (n == kFramesAtMost || !is_left_over(state)) break;
     finish_left_over();
   }
   leave_rseq_section(state.registers);
@@ -238,17 +252,21 @@ bool Task::try_suspend_seccomp() {
   return calls_allowed_;
 }
 
-void Task::allow_calls() {
-  if (calls_allowed_) return;
+// Why no call can be made in this task, if so.
+std::optional<Refusal> Task::refusal_of_calls() {
   if (state().registers.cs != k64BitCode)
-    throw Error(fmt::format("{} runs 32-bit code, in which cairn can't make calls", name()));
-  if (!try_suspend_seccomp()) refuse_filtered();
-  calls_allowed_ = true;
+    return Refusal{fmt::format("{} runs 32-bit code", name()), "only 64-bit programs can be checkpointed"};
+  if (ptrace::has_syscall_dispatch(thread_))
+    return Refusal{fmt::format("{} has its system calls dispatched to itself (PR_SET_SYSCALL_USER_DISPATCH)", name()),
+                   "Windows programs under Wine do this; run the program without it"};
+  return try_suspend_seccomp() ? std::nullopt : seccomp_refusal(process_, thread_);
 }
 
-void Task::refuse_filtered() const {
-  if (auto refusal = seccomp_refusal(process_, thread_))
-    throw Error(fmt::format("{}: {}; {}", name(), refusal->reason, refusal->remedy));
+void Task::allow_calls() {
+  if (calls_allowed_) return;
+  if (auto refusal = refusal_of_calls())
+    throw Error(fmt::format("no call can be made: {}; {}", refusal->reason, refusal->remedy));
+  calls_allowed_ = true;
 }
 
 // Sets it to registers of ours. In this order: a killed tracer in between leaves the registers to heal the mask.
@@ -311,11 +329,22 @@ bool Task::rewind_if_needed() {
   return has_deliverable_signal(*mask) || ptrace::set_registers(thread_, registers);
 }
 
+// The parent of a dead task hears of it only after we, the tracer, have reaped it. Stops that come instead are those of
+// a program that goes on under this id.
+void Task::reap() {
+  Deadline deadline = Clock::now() + kStopAgainTime;
+  while (attached_) {
+    if (ptrace::wait_for_stop(thread_, deadline).what != ptrace::Waited::kStopped) return;
+    if (ptrace::detach(thread_)) return;
+  }
+}
+
 bool Task::release() {
   if (!attached_) return false;
   bool alive = put_back() && rewind_if_needed();
   if (alive) send_kept_signals();
   alive = alive && ptrace::detach(thread_);
+  if (!alive) reap();
   forget();
   return alive;
 }

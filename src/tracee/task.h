@@ -110,6 +110,7 @@ class Task {
   Arrival lose();
   bool arrived(int status);
   bool stop_again();
+  void expect_stop();
   void go_on();
   void go_to_syscall();
   bool leave_call_entry();
@@ -121,13 +122,14 @@ class Task {
   static constexpr uint64_t k64BitCode = 0x33;  // cs, as opposed to 0x23
   void allow_calls();
   bool try_suspend_seccomp();
-  void refuse_filtered() const;
+  std::optional<Refusal> refusal_of_calls();
   void take(const user_regs_struct& registers, uint64_t mask);
   void keep_signal(int signal);
   void keep_if_stop_signal(int status);
   void send_kept_signals();
   bool has_deliverable_signal(uint64_t mask) const;
   bool rewind_if_needed();
+  void reap();
 
   HostPid process_, thread_;
   unsigned options_ = 0;

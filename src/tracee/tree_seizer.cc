@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <thread>
 
 #include "kernel/calls.h"
 #include "tracee/ptrace.h"
@@ -39,6 +40,8 @@ std::vector<HostPid> threads_of(const kernel::ProcDir& proc) {
     for (const std::string& name : kernel::list_directory(directory->get()))
       for (HostPid pid : parse_pids(name)) threads.push_back(pid);
   std::ranges::sort(threads);
+  // While a thread takes over the leader's id in exec the kernel may list that id twice.
+  threads.erase(std::ranges::unique(threads).begin(), threads.end());
   return threads;
 }
 
@@ -54,9 +57,7 @@ void TreeSeizer::seize(HostPid root) {
   if (!add_process(root)) throw Error(fmt::format("process {} does not exist", root.value));
   do {
     while (seize_new_threads()) stop_all();
-  } while (find_children());
-  read_states();
-  find_filtered();
+  } while (find_children() || !read_states() || !all_settled());
   drop_dead();
 }
 
@@ -90,7 +91,10 @@ bool TreeSeizer::seize_new_threads(HeldProcess& process) {
 
 void TreeSeizer::seize_thread(HeldProcess& process, HostPid thread) {
   std::optional<Refusal> refusal;
-  if (auto task = Task::try_seize(process.pid, thread, kOptions, refusal))
+  watch_.begin(process.pid);
+  auto task = Task::try_seize(process.pid, thread, kOptions, refusal);
+  watch_.end();
+  if (task)
     process.tasks.push_back(std::move(*task));
   else if (refusal && tracer_of(process.pid, thread).value == ::getpid())  // attached at its birth
     process.tasks.push_back(Task::adopt(process.pid, thread, kOptions | PTRACE_O_TRACESYSGOOD));
@@ -112,6 +116,24 @@ bool TreeSeizer::find_children() {
   bool any = false;
   for (HostPid child : children) any |= add_process(child);
   return any;
+}
+
+// While one thread execs, all the others of its process are dead, and it is on its way to the leader's id. Such a
+// process has no thread to seize for a moment, and yet it isn't dead.
+bool TreeSeizer::is_settled(const HeldProcess& process) const {
+  if (!process.tasks.empty() || refused_.contains(process.pid)) return true;
+  auto text = process.proc.try_read("stat");
+  if (!text) return true;
+  constexpr int kThreadsField = 20;
+  kernel::Stat stat = kernel::parse_stat(*text);
+  return is_dead_state(stat.state) && stat.field(kThreadsField) <= 1;
+}
+
+bool TreeSeizer::all_settled() const {
+  bool all = std::ranges::all_of(found_, [&](const auto& entry) { return is_settled(entry.second); });
+  if (all || Clock::now() >= deadline_) return true;
+  std::this_thread::sleep_for(milliseconds(1));
+  return false;
 }
 
 // True when all have stopped (or died) by then.
@@ -138,14 +160,29 @@ std::vector<std::pair<HostPid, HostPid>> TreeSeizer::unstopped_threads() const {
   return threads;
 }
 
+// Whoever is late may wait for something that we hold up: a vfork parent for its child, a thread that execs for the
+// reaping of the others (those that had stopped, and new ones that were attached to us at their birth).
 void TreeSeizer::stop_all() {
   Deadline deadline = Clock::now() + kFirstWait;
   while (!stop_within(std::min(deadline, deadline_))) {
     if (Clock::now() >= deadline_) return give_up_unstopped();
-    for (auto [process, thread] : unstopped_threads())
+    for (auto [process, thread] : unstopped_threads()) {
+      drop_killed(found_.at(process));
+      seize_new_threads(found_.at(process));
       if (!running_.contains(thread) && is_in_vfork(process, thread)) help_vfork(process, thread);
+    }
     deadline = Clock::now() + kLaterWait;
   }
+}
+
+// A stopped task can still be killed, and a thread that execs takes over the leader's id: then what has this id isn't
+// stopped, or isn't even seized. (Were it our own child, wait4 would not tell us so.)
+void TreeSeizer::drop_killed(HeldProcess& process) {
+  for (Task& task : process.tasks) {
+    if (task.stopped() && !ptrace::get_mask(task.thread())) task.expect_stop();
+    if (!task.stopped() && tracer_of(process.pid, task.thread()).value != ::getpid()) task.forget();
+  }
+  std::erase_if(process.tasks, [](const Task& task) { return !task.attached_; });
 }
 
 // The child shares the parent's memory, and nothing but its exec or exit brings the parent back. It may be held
@@ -189,36 +226,29 @@ void TreeSeizer::give_up_unstopped() {
   }
 }
 
-void TreeSeizer::read_states(HeldProcess& process) {
-  for (Task& task : process.tasks) {
-    try {
-      task.state();
-    } catch (const Error&) {
-      if (ptrace::get_mask(task.thread())) throw;
-      task.wait_until_stopped(Clock::now() + kLaterWait);
-      task.forget();  // killed meanwhile by somebody else
-    }
+// False when some task was not in its stop any more.
+bool TreeSeizer::read_state(HeldProcess& process, Task& task) {
+  try {
+    task.state();
+    if (task.calls_allowed_ || refused_.contains(task.thread())) return true;
+    auto refusal = task.refusal_of_calls();
+    if (!refusal) return true;
+    refused_.insert(task.thread());
+    problems_.push_back({process.pid, task.thread(), refusal->reason, refusal->remedy});
+    return true;
+  } catch (const Error&) {
+    if (ptrace::get_mask(task.thread())) throw;
+    task.expect_stop();
+    return false;
   }
-  std::erase_if(process.tasks, [](const Task& task) { return !task.attached_; });
 }
 
-void TreeSeizer::read_states() {
-  for (auto& [pid, process] : found_) read_states(process);
-}
-
-// Tasks in which no call can be made.
-void TreeSeizer::find_filtered() {
-  bool may_suspend = true;
-  for (auto& [pid, process] : found_) {
-    for (Task& task : process.tasks) {
-      if (task.state().registers.cs != Task::k64BitCode)
-        problems_.push_back({pid, task.thread(), "it runs 32-bit code", "only 64-bit programs can be checkpointed"});
-      may_suspend = may_suspend && task.try_suspend_seccomp();
-      if (may_suspend) continue;
-      if (auto refusal = seccomp_refusal(pid, task.thread()))
-        problems_.push_back({pid, task.thread(), refusal->reason, refusal->remedy});
-    }
-  }
+bool TreeSeizer::read_states() {
+  bool all = true;
+  for (auto& [pid, process] : found_)
+    for (Task& task : process.tasks) all &= read_state(process, task);
+  if (!all) stop_all();
+  return all;
 }
 
 void TreeSeizer::describe(HeldProcess& process) const {

@@ -8,6 +8,7 @@
 
 #include "tracee/hold.h"
 #include "tracee/refusal.h"
+#include "tracee/seize_watch.h"
 
 namespace cairn::tracee {
 
@@ -27,6 +28,8 @@ class TreeSeizer {
   bool seize_new_threads(HeldProcess& process);
   void seize_thread(HeldProcess& process, HostPid thread);
   bool find_children();
+  bool all_settled() const;
+  bool is_settled(const HeldProcess& process) const;
   std::vector<HostPid> children_of(const HeldProcess& process) const;
   void stop_all();
   std::vector<std::pair<HostPid, HostPid>> unstopped_threads() const;  // process, thread
@@ -34,13 +37,14 @@ class TreeSeizer {
   void help_vfork(HostPid parent, HostPid thread);
   void let_run(HostPid child);
   void give_up_unstopped();
-  void read_states();
-  void read_states(HeldProcess& process);
-  void find_filtered();
+  void drop_killed(HeldProcess& process);
+  bool read_states();
+  bool read_state(HeldProcess& process, Task& task);
   void describe(HeldProcess& process) const;
   void drop_dead();
 
   Deadline deadline_;
+  SeizeWatch watch_;
   std::map<HostPid, HeldProcess> found_;
   std::set<HostPid> refused_;  // threads
   std::set<HostPid> running_;  // vfork children that we let go on

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 
 #include <set>
@@ -389,6 +390,132 @@ TEST(Hold, KillEndsTheWholeTree) {
     EXPECT_TRUE(eventually([&] { return kill(static_cast<pid_t>(target.board().words[n]), 0) != 0; }));
 }
 
+// A thread that isn't the leader execs: all others vanish, and it takes over the leader's id.
+TEST(Hold, ThreadsThatExec) {
+  Target target([](Board& board) {
+    setenv("TRACEE_EXEC_STORM", std::to_string(reinterpret_cast<uintptr_t>(&board)).c_str(), 1);
+    execl("/proc/self/exe", "unit_tracee", nullptr);
+  });
+  ASSERT_TRUE(eventually([&] { return target.file("cmdline").starts_with("unit_tracee"); }));
+  for (int n = 0; n < 30; ++n) {
+    Hold hold = Hold::tree(target.pid(), soon());
+    ASSERT_TRUE(hold.problems().empty()) << hold.problems()[0].reason;
+    ASSERT_EQ(hold.processes().size(), 1u);
+    if (!hold.processes()[0].tasks.empty()) work_in(hold.processes()[0]);
+    hold.release();
+    std::this_thread::sleep_for(3ms);
+  }
+  // For a moment of each exec it looks dead.
+  EXPECT_TRUE(eventually([&] { return state_of(target.pid()) != 'Z'; }));
+}
+
+[[gnu::constructor]] void exec_for_ever() {
+  if (!getenv("TRACEE_EXEC_STORM")) return;
+  for (int n = 0; n < 3; ++n) std::thread([] { pause(); }).detach();
+  std::thread([] { execl("/proc/self/exe", "unit_tracee", nullptr); }).join();
+}
+
+// Preempted or held within a restartable sequence, a program goes on at the abort handler.
+TEST(Hold, RestartableSequenceIsAborted) {
+  Target target([](Board& board) {
+    struct alignas(32) Section {
+      uint32_t version, flags;
+      uint64_t start, length, abort;
+    };
+    static Section section;
+    uint64_t area = reinterpret_cast<uint64_t>(__builtin_thread_pointer()) + static_cast<uint64_t>(__rseq_offset);
+    if (__rseq_size == 0) board.stop = 2;
+    asm volatile(
+        "lea 3f(%%rip), %%rax\n mov %%rax, %c[start](%0)\n"
+        "lea 4f(%%rip), %%rcx\n sub %%rax, %%rcx\n mov %%rcx, %c[length](%0)\n"
+        "lea 5f(%%rip), %%rax\n mov %%rax, %c[abort](%0)\n"
+        "movl $1, (%2)\n"
+        "2: mov %0, 8(%1)\n"  // rseq_cs
+        "3: incq (%3)\n jmp 3b\n"
+        "4: movq $1, (%4)\n"                           // never reached
+        ".byte 0x0f, 0xb9, 0x3d\n .long 0x53053053\n"  // the signature before the abort handler
+        "5: incq (%5)\n jmp 2b\n" ::"r"(&section),
+        "r"(area), "r"(&board.ready), "r"(&board.count), "r"(&board.error),
+        "r"(&board.result), [start] "i"(offsetof(Section, start)), [length] "i"(offsetof(Section, length)),
+        [abort] "i"(offsetof(Section, abort))
+        : "rax", "rcx", "memory");
+  });
+  ASSERT_TRUE(target.ready());
+  if (target.board().stop == 2) GTEST_SKIP() << "the C library has not registered rseq";
+  for (int n = 0; n < 10; ++n) {
+    long aborts = target.board().result;
+    expect_unharmed_by_a_hold(target);
+    EXPECT_TRUE(target.counts_on());
+    EXPECT_GT(target.board().result, aborts);
+  }
+  EXPECT_EQ(target.board().error, 0);
+}
+
+// In a process that has become an ordinary user, whose exit status tells which check failed.
+int as_nobody(const std::function<int()>& body) {
+  pid_t child = fork();
+  if (child == 0) {
+    if (setgid(65534) != 0 || setuid(65534) != 0) _exit(100);
+    prctl(PR_SET_DUMPABLE, 1);
+    int result = 101;
+    try {
+      result = body();
+    } catch (const std::exception& error) {
+      fprintf(stderr, "%s\n", error.what());
+    }
+    _exit(result);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(Hold, OrdinaryUser) {
+  EXPECT_EQ(as_nobody([] {
+              Target target(count_for_ever);
+              if (!target.ready()) return 1;
+              expect_unharmed_by_a_hold(target);
+              return target.counts_on() && !::testing::Test::HasFailure() ? 0 : 2;
+            }),
+            0);
+}
+
+TEST(Hold, FilterThatMayNotBeSuspendedIsAProblem) {
+  EXPECT_EQ(as_nobody([] {
+              Target target([](Board& board) {
+                sock_filter program[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+                sock_fprog filter = {1, program};
+                prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+                prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+                count_for_ever(board);
+              });
+              if (!target.ready()) return 1;
+              Hold hold = Hold::tree(target.pid(), soon());
+              if (hold.problems().size() != 1) return 2;
+              if (hold.problems()[0].reason.find("seccomp") == std::string::npos) return 3;
+              try {
+                work_in(hold.processes().at(0));
+                return 4;
+              } catch (const Error& error) {
+                if (error.text().find("seccomp") == std::string::npos) return 5;
+              }
+              hold.release();
+              return target.counts_on() ? 0 : 6;
+            }),
+            0);
+}
+
+TEST(Hold, OtherUsersProcessIsAProblem) {
+  Target target(count_for_ever);
+  ASSERT_TRUE(target.ready());
+  EXPECT_EQ(as_nobody([&] {
+              Hold hold = Hold::tree(target.pid(), soon());
+              return hold.problems().size() == 1 && !hold.problems()[0].remedy.empty() ? 0 : 1;
+            }),
+            0);
+  EXPECT_TRUE(target.counts_on());
+}
+
 TEST(Hold, TracedByAnotherIsAProblemThatNamesTheTracer) {
   Target traced(count_for_ever);
   ASSERT_TRUE(traced.ready());
@@ -415,6 +542,31 @@ TEST(Hold, RefusesItselfItsAncestorsAndNobody) {
   HostPid gone = target.pid();
   target.end();
   EXPECT_THROW(Hold::tree(gone, soon()), Error);
+}
+
+// The parent is told as soon as the hold is over: not only when we, the tracer, have ended.
+TEST(Hold, DeathDuringTheHoldReachesTheParent) {
+  Target target([](Board& board) {
+    pid_t child = fork();
+    if (child == 0) {
+      die_with_parent();
+      std::thread([] { pause(); }).detach();
+      count_for_ever(board);
+    }
+    board.words[0] = child;
+    int status = 0;
+    board.result = waitpid(child, &status, 0);
+    board.error = status;
+  });
+  ASSERT_TRUE(target.ready());
+  Hold hold = Hold::tree(target.pid(), soon());
+  ASSERT_EQ(hold.processes().size(), 2u);
+  auto child = static_cast<pid_t>(target.board().words[0]);
+  kill(child, SIGKILL);
+  hold.release();
+  EXPECT_EQ(target.join(), 0);
+  EXPECT_EQ(target.board().result, child);
+  EXPECT_EQ(target.board().error, SIGKILL);
 }
 
 TEST(Hold, DeathDuringTheHoldIsOrdinary) {

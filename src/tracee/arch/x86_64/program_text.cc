@@ -133,8 +133,12 @@ ProgramText find(HostPid task, const std::vector<MapsEntry>& maps) {
 }  // namespace
 
 void look_at_program_text(HostPid process) {
-  auto proc = kernel::ProcDir::open(process);
-  if (auto text = proc ? proc->try_read("maps") : std::nullopt) find(process, kernel::parse_maps(*text));
+  try {
+    auto proc = kernel::ProcDir::open(process);
+    if (auto text = proc ? proc->try_read("maps") : std::nullopt) find(process, kernel::parse_maps(*text));
+  } catch (const Error&) {
+    return;  // whatever is wrong comes up, and is told, when the process is held
+  }
 }
 
 ProgramText find_program_text(const Task& task, const std::vector<MapsEntry>& maps) {
