@@ -145,10 +145,10 @@ void Batch::write_slot(bool goes_on) {
   header.signal = static_cast<uint32_t>(task_.batch_signal_);
   header.frame = space_.prepare_frame(task_, slot_).value;
   header.mask = task_.batch_signal_ == 0 ? ~uint64_t{0} : ~(uint64_t{1} << (task_.batch_signal_ - 1));
-  if (round.arena.size() != 0)
-    space_.write_slot(task_, slot_, space_.slot_size() - round.arena.size(), round.arena.bytes());
-  space_.write_slot(task_, slot_, sizeof(SlotHeader), bytes_of(round.entries));
-  space_.write_slot(task_, slot_, 0, std::as_bytes(std::span(&header, 1)));
+  const BatchSpace::Part parts[] = {{space_.slot_size() - round.arena.size(), round.arena.bytes()},
+                                    {sizeof(SlotHeader), bytes_of(round.entries)},
+                                    {0, std::as_bytes(std::span(&header, 1))}};
+  space_.write_parts(task_, slot_, parts);
   if (goes_on) return;
   user_regs_struct registers = task_.state().registers;
   registers.rip = space_.code().value;

@@ -37,6 +37,14 @@ class BatchSpace {
   virtual size_t slot_size() const = 0;
   virtual void write_slot(Task& task, size_t slot, size_t offset, std::span<const std::byte> data) = 0;
   virtual void read_slot(Task& task, size_t slot, size_t offset, std::span<std::byte> data) = 0;
+  // Several writes, in this order.
+  struct Part {
+    size_t offset;
+    std::span<const std::byte> data;
+  };
+  virtual void write_parts(Task& task, size_t slot, std::span<const Part> parts) {
+    for (const Part& part : parts) write_slot(task, slot, part.offset, part.data);
+  }
   // A self-healing space prepares, beside each slot, a signal frame from which the task restores itself if cairn dies.
   virtual bool heals() const = 0;
   // Before a batch: makes sure of that frame and returns the stack pointer for rt_sigreturn, 0 where nothing heals.
@@ -72,6 +80,7 @@ class InjectedSpace final : public BatchSpace {
   size_t slot_size() const override;
   void write_slot(Task& task, size_t slot, size_t offset, std::span<const std::byte> data) override;
   void read_slot(Task& task, size_t slot, size_t offset, std::span<std::byte> data) override;
+  void write_parts(Task& task, size_t slot, std::span<const Part> parts) override;
   bool heals() const override { return true; }
   RemoteAddress prepare_frame(Task& task, size_t slot) override;
   int end_signal(Task& task) override;

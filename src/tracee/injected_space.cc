@@ -202,6 +202,21 @@ void InjectedSpace::write_slot(Task& task, size_t slot, size_t offset, std::span
   task.write_memory(slot_address(slot) + offset, data.data(), data.size());
 }
 
+void InjectedSpace::write_parts(Task& task, size_t slot, std::span<const Part> parts) {
+  constexpr size_t kMost = 4;
+  CAIRN_ASSERT(parts.size() <= kMost);
+  std::array<iovec, kMost> local, remote;
+  size_t size = 0;
+  for (size_t n = 0; n < parts.size(); ++n) {
+    size += parts[n].data.size();
+    local[n] = {const_cast<std::byte*>(parts[n].data.data()), parts[n].data.size()};
+    remote[n] = {reinterpret_cast<void*>(slot_address(slot).value + parts[n].offset), parts[n].data.size()};
+  }
+  std::span<const iovec> from(local.data(), parts.size()), to(remote.data(), parts.size());
+  ssize_t written = kernel::try_process_vm_writev(task.thread(), from, to);
+  if (written != static_cast<ssize_t>(size)) BatchSpace::write_parts(task, slot, parts);
+}
+
 void InjectedSpace::read_slot(Task& task, size_t slot, size_t offset, std::span<std::byte> data) {
   task.read_memory(slot_address(slot) + offset, data.data(), data.size());
 }

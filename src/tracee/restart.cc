@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <string_view>
 
 #include "tracee/signal_frame.h"
@@ -36,6 +37,20 @@ void make_again(user_regs_struct& registers) {
 bool is_plain_eintr(const user_regs_struct& registers) {
   return code_of(registers) == -EINTR &&
          std::find(kPlainEintr.begin(), kPlainEintr.end(), static_cast<long>(registers.orig_rax)) != kPlainEintr.end();
+}
+
+// The calls that use a restart block.
+constexpr auto kRestartable = std::to_array<long>({SYS_poll, SYS_nanosleep, SYS_clock_nanosleep, SYS_futex});
+
+// From `mov $NUMBER,%eax; syscall`, which is how C libraries make these calls. `code`: the bytes before the address to
+// return to.
+long number_in_code(std::string_view code) {
+  constexpr std::string_view kSyscall = "\x0f\x05";
+  constexpr char kMoveToEax = '\xb8';
+  if (code.size() != 7 || code[0] != kMoveToEax || !code.ends_with(kSyscall)) return -1;
+  uint32_t number = 0;
+  std::memcpy(&number, code.data() + 1, sizeof(number));
+  return std::ranges::find(kRestartable, static_cast<long>(number)) == kRestartable.end() ? -1 : long{number};
 }
 
 // A call that was restarted once has become restart_syscall(2), and its number is lost. The place where the task slept
@@ -72,6 +87,16 @@ void prepare_restart(user_regs_struct& registers, bool same_task, const std::str
   if (static_cast<long>(registers.orig_rax) < 0) return;  // no call was interrupted
   if (is_plain_eintr(registers)) return make_again(registers);
   if (!same_task && code_of(registers) == kRestartBlock) restart_without_block(registers, wait_channel);
+}
+
+void Task::find_lost_number(const std::string& wait_channel) {
+  user_regs_struct registers = state().registers;
+  if (registers.orig_rax != SYS_restart_syscall || code_of(registers) != kRestartBlock || replaced_) return;
+  std::string code(7, '\0');
+  read_memory({registers.rip - code.size()}, code.data(), code.size());
+  long number = number_in_code(code);
+  if (number < 0) number = lost_number(registers, wait_channel);
+  if (number >= 0) state_->registers.orig_rax = static_cast<unsigned long>(number);
 }
 
 void rewind_call(user_regs_struct& registers) {

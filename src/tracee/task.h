@@ -72,6 +72,10 @@ class Task {
   // things are put right first: a task in an rseq critical section stands at its abort handler, where the kernel would
   // send it anyway, and one that is still in the batch of a killed cairn has come to its end.
   const CpuState& state();
+  // A call that an earlier stop has made the kernel restart shows as restart_syscall(2), its number lost. Puts it back
+  // into state() where it can be found: in the program's code, or by where the task slept (/proc/TID/wchan, read before
+  // the interrupt). The kernel doesn't look at the number when it restarts the call in the same task.
+  void find_lost_number(const std::string& wait_channel);
   // What release() shall put in place instead (a restored task).
   void set_state(CpuState state);
   std::optional<RseqConfiguration> rseq() const;

@@ -229,7 +229,7 @@ void TreeSeizer::give_up_unstopped() {
 // False when some task was not in its stop any more.
 bool TreeSeizer::read_state(HeldProcess& process, Task& task) {
   try {
-    task.state();
+    task.find_lost_number(process.wait_channels[task.thread().value]);
     if (task.calls_allowed_ || refused_.contains(task.thread())) return true;
     auto refusal = task.refusal_of_calls();
     if (!refusal) return true;

@@ -213,6 +213,28 @@ TEST(InterruptedCall, SigsuspendKeepsBothMasks) {
   EXPECT_EQ(target.board().count, 7);
 }
 
+// The second hold of a sleeping task finds restart_syscall. What the call was is found in the code (nanosleep), and by
+// the wait channel (syscall(3) has no number in its code).
+TEST(InterruptedCall, NumberOfACallThatWasRestartedIsFound) {
+  for (bool in_code : {true, false}) {
+    Target target([in_code](Board& board) {
+      board.ready = 1;
+      timespec time = {5, 0};
+      if (in_code)
+        nanosleep(&time, nullptr);  // clock_nanosleep in glibc since 2.31
+      else
+        syscall(SYS_clock_nanosleep, CLOCK_REALTIME, 0, &time, nullptr);
+    });
+    ASSERT_TRUE(target.asleep_in(SYS_clock_nanosleep));
+    hold_with_a_batch(target);
+    ASSERT_TRUE(target.asleep_in(SYS_restart_syscall));
+    Hold hold = Hold::tree(target.pid(), soon());
+    const user_regs_struct& registers = hold.processes().at(0).tasks.at(0).state().registers;
+    EXPECT_EQ(static_cast<long>(registers.rax), -516);
+    EXPECT_EQ(registers.orig_rax, static_cast<unsigned long>(SYS_clock_nanosleep));
+  }
+}
+
 user_regs_struct stopped_in(long number, long code) {
   user_regs_struct registers{};
   registers.rip = 0x1000;

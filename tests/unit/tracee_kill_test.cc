@@ -100,6 +100,23 @@ TEST(KilledSupervisor, AsleepInACallThatGoesOn) {
   sweep(target, [&] { return target.counts_on(); });
 }
 
+// The kernel has restarted the call before; a healing task has no restart block and makes it anew.
+TEST(KilledSupervisor, AsleepInACallThatWasRestarted) {
+  Target target([](Board& board) {
+    board.ready = 1;
+    timespec time = {600, 0};
+    if (nanosleep(&time, nullptr) != 0) board.error = errno;
+  });
+  ASSERT_TRUE(target.asleep_in(SYS_clock_nanosleep));
+  sweep(target, [&] {
+    return eventually([&] {
+      std::string call = target.file("syscall");
+      return call.starts_with(std::to_string(SYS_clock_nanosleep)) ||
+             call.starts_with(std::to_string(SYS_restart_syscall));
+    });
+  });
+}
+
 TEST(KilledSupervisor, AsleepInAReadThatStaysThere) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
