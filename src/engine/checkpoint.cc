@@ -63,11 +63,13 @@ class Capture final : public resources::CaptureContext {
  public:
   Capture(Description& description, image::PageWriter& pages) : description_(description), pages_(pages) {}
   image::PageWriter& pages() override { return pages_; }
+  memory::SharedPages& shared_pages() override { return shared_pages_; }
   tracee::HeldProcess& process_of(RecordId record) override { return description_.process_of(record); }
 
  private:
   Description& description_;
   image::PageWriter& pages_;
+  memory::SharedPages shared_pages_;
 };
 
 }  // namespace

@@ -33,6 +33,7 @@ class Restoration final : public resources::RestoreContext {
   void end(RecordId process, int status) override;
   int socket_number() const override { return socket_number_; }
   std::vector<int> hand_over(resources::RestoredTask& task, std::span<const int> fds) override;
+  resources::HeldMemory& held_memory(RecordId mm) override { return held_memory_[mm]; }
   RemoteAddress batch_start() const override { return batch_start_; }
   RemoteAddress batch_end() const override { return {batch_start_.value + space_->size()}; }
   Root root_origin() const override;
@@ -70,6 +71,7 @@ class Restoration final : public resources::RestoreContext {
   std::map<RecordId, std::unique_ptr<resources::RestoredTask>> tasks_;
   std::vector<RecordId> order_;  // of adoption: creators before what they cloned
   std::map<RecordId, OwnedFd> kept_;
+  std::map<RecordId, resources::HeldMemory> held_memory_;
 };
 
 }  // namespace cairn::engine

@@ -14,6 +14,7 @@
 #include "graph/records.h"
 #include "image/writer.h"
 #include "kernel/procfs.h"
+#include "memory/shared_pages.h"
 #include "tracee/batch.h"
 #include "tracee/hold.h"
 
@@ -141,6 +142,7 @@ class CaptureContext {
  public:
   virtual ~CaptureContext() = default;
   virtual image::PageWriter& pages() = 0;
+  virtual memory::SharedPages& shared_pages() = 0;
   // The held process whose task acts for a shared structure.
   virtual tracee::HeldProcess& process_of(RecordId record) = 0;
 };

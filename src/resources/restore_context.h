@@ -7,6 +7,7 @@
 #include "graph/plan.h"
 #include "graph/records.h"
 #include "image/reader.h"
+#include "memory/extents.h"
 #include "tracee/batch.h"
 
 namespace cairn::resources {
@@ -32,6 +33,12 @@ class RestoredTask {
   RecordId record_;
   tracee::Task task_;
   tracee::Batch batch_;
+};
+
+// The mappings (by their index in the record) and pages that an address space holds before it is made.
+struct HeldMemory {
+  std::vector<int> mappings;
+  memory::Extents pages;
 };
 
 class RestoreContext {
@@ -61,6 +68,8 @@ class RestoreContext {
   // Gives the task duplicates of our descriptors, at the lowest numbers that are free in it, and returns them. Runs its
   // batch.
   virtual std::vector<int> hand_over(RestoredTask& task, std::span<const int> fds) = 0;
+  // What an address space holds so far, and with it what tasks cloned from it inherit.
+  virtual HeldMemory& held_memory(RecordId mm) = 0;
   // The range of addresses that batches live in.
   virtual RemoteAddress batch_start() const = 0;
   virtual RemoteAddress batch_end() const = 0;

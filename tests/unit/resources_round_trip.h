@@ -108,11 +108,13 @@ class Captured final : public CaptureContext {
     std::filesystem::remove_all(directory_);
   }
   image::PageWriter& pages() override { return *pages_; }
+  memory::SharedPages& shared_pages() override { return shared_pages_; }
   tracee::HeldProcess& process_of(RecordId) override { throw Error("there are no processes"); }
 
   std::optional<image::Reader> reader;
 
  private:
+  memory::SharedPages shared_pages_;
   std::string directory_;
   image::PageWriter* pages_ = nullptr;
 };
@@ -143,12 +145,14 @@ class Restored final : public RestoreContext {
   void end(RecordId, int) override {}
   int socket_number() const override { return -1; }
   std::vector<int> hand_over(RestoredTask&, std::span<const int>) override { return {}; }
+  HeldMemory& held_memory(RecordId) override { return held_memory_; }
   RemoteAddress batch_start() const override { return {}; }
   RemoteAddress batch_end() const override { return {}; }
   Root root_origin() const override { return Root::kChildOfPlanter; }
   bool root_starts_session() const override { return false; }
 
  private:
+  HeldMemory held_memory_;
   void make(const Record& record) {
     if (!made_.insert(record.id).second) return;
     if (record.owner) make(records_.at(record.owner));

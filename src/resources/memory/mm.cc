@@ -243,23 +243,136 @@ std::vector<memory::Extent> extents_of(const image::Mm& state) {
   return extents;
 }
 
-// Builds the address space of one task.
-class MmBuilder {
+// Anonymous private pages become common to two processes only by fork. So what a child has in common with its creator,
+// or with a sibling, must be in the creator's memory when it clones the child, even if the creator has changed it
+// since.
+class Inheritance {
  public:
-  MmBuilder(RestoreContext& context, const image::Mm& state, RestoredTask& task)
-      : context_(context), state_(state), task_(task), extents_(extents_of(state)) {}
+  explicit Inheritance(const RestoreContext& context) : context_(context) {}
 
-  void build() {
-    take_files();
-    for (const Mapping& mapping : state_.mappings()) map(mapping);
-    task_.batch().flush();
-    memory::fill_pages(task_.process(), extents_, context_.image());
-    for (const Mapping& mapping : state_.mappings()) finish(mapping);
-    set_addresses();
-    for (const auto& [record, number] : numbers_) task_.room(1).call(SYS_close, number);
+  // The address spaces that are cloned from this one.
+  std::vector<RecordId> heirs(RecordId mm) const {
+    std::vector<RecordId> found;
+    const graph::Tree& tree = context_.tree();
+    for (RecordId child : tree.process(tree.process_of(tree.actor(mm))).children) {
+      RecordId heir{context_.records().state<image::Task>(tree.process(child).leader()).mm().id()};
+      if (heir && heir != mm) found.push_back(heir);
+    }
+    return found;
+  }
+
+  // The address space that this one is cloned from; 0 for the root's.
+  RecordId creator(RecordId mm) const {
+    const graph::Tree& tree = context_.tree();
+    RecordId parent = tree.process(tree.process_of(tree.actor(mm))).parent;
+    if (!parent) return {};
+    return {context_.records().state<image::Task>(tree.process(parent).leader()).mm().id()};
+  }
+
+  // What this one must hold while its heirs are cloned.
+  memory::Extents wanted(RecordId mm) const {
+    memory::Extents own = extents_of(context_.records().state<image::Mm>(mm));
+    memory::Extents result, among_heirs, seen;
+    for (RecordId heir : heirs(mm)) {
+      memory::Extents pages = memory::united_pages(extents_of(context_.records().state<image::Mm>(heir)), wanted(heir));
+      result = memory::united_pages(result, memory::common_pages(pages, own));
+      among_heirs = memory::united_pages(among_heirs, memory::common_pages(pages, seen));
+      seen = memory::united_pages(seen, pages);
+    }
+    return memory::united_pages(result, among_heirs);
   }
 
  private:
+  const RestoreContext& context_;
+};
+
+bool is_private(const Mapping& mapping) { return !mapping.shared() && mapping.sort() != Mapping::VDSO; }
+
+// Whether a mapping that was cloned can become this one.
+bool can_become(const Mapping& from, const Mapping& to) {
+  return is_private(to) && from.start() == to.start() && from.end() == to.end() && from.sort() == to.sort() &&
+         from.file().id() == to.file().id() && from.offset() == to.offset() &&
+         has_flag(from, "gd") == has_flag(to, "gd") && has_flag(from, "nr") == has_flag(to, "nr");
+}
+
+// Builds the address space of one task, in two steps: grow() before tasks are cloned from it, make() after that.
+class MmBuilder {
+ public:
+  MmBuilder(RestoreContext& context, RecordId mm, RestoredTask& task)
+      : context_(context),
+        mm_(mm),
+        state_(context.records().state<image::Mm>(mm)),
+        task_(task),
+        extents_(extents_of(state_)),
+        held_(context.held_memory(mm)) {}
+
+  void grow() {
+    keep_inherited();
+    memory::Extents wanted = Inheritance(context_).wanted(mm_);
+    if (wanted.empty()) return;
+    take_files();
+    memory::Extents to_fill;
+    for (int i = 0; i < state_.mappings_size(); ++i) {
+      const Mapping& mapping = state_.mappings(i);
+      memory::Extents inside = memory::pages_within(wanted, mapping.start(), mapping.end());
+      if (inside.empty() || !is_private(mapping)) continue;
+      if (!is_held(i)) {
+        map(mapping, mapping.protection() | PROT_READ | PROT_WRITE);
+        held_.mappings.push_back(i);
+      }
+      to_fill.insert(to_fill.end(), inside.begin(), inside.end());
+    }
+    task_.batch().flush();
+    memory::fill_pages(task_.process(), memory::pages_not_same(to_fill, held_.pages), context_.image());
+    held_.pages = memory::united_pages(to_fill, held_.pages);
+    close_files();
+  }
+
+  void make() {
+    take_files();
+    for (int i = 0; i < state_.mappings_size(); ++i) {
+      if (!is_held(i)) map(state_.mappings(i), first_protection(state_.mappings(i)));
+    }
+    for (const memory::Extent& extent : memory::pages_not_in(held_.pages, extents_)) {
+      task_.room(1).call(SYS_madvise, extent.address, extent.length, MADV_DONTNEED);
+    }
+    task_.batch().flush();
+    memory::fill_pages(task_.process(), memory::pages_not_same(extents_, held_.pages), context_.image());
+    for (int i = 0; i < state_.mappings_size(); ++i) finish(state_.mappings(i), is_held(i));
+    set_addresses();
+    close_files();
+  }
+
+ private:
+  bool is_held(int mapping) const {
+    return std::find(held_.mappings.begin(), held_.mappings.end(), mapping) != held_.mappings.end();
+  }
+
+  // Of what came with the clone, keeps the mappings that are its own too.
+  void keep_inherited() {
+    RecordId creator = Inheritance(context_).creator(mm_);
+    if (!creator || creator == mm_) return;
+    const auto& from = context_.records().state<image::Mm>(creator);
+    const HeldMemory& inherited = context_.held_memory(creator);
+    for (int i : inherited.mappings) {
+      const Mapping& mapping = from.mappings(i);
+      auto own = std::find_if(state_.mappings().begin(), state_.mappings().end(),
+                              [&](const Mapping& candidate) { return can_become(mapping, candidate); });
+      if (own == state_.mappings().end()) {
+        task_.room(1).call(SYS_munmap, mapping.start(), mapping.end() - mapping.start());
+        continue;
+      }
+      held_.mappings.push_back(static_cast<int>(own - state_.mappings().begin()));
+      memory::Extents pages = memory::pages_within(inherited.pages, mapping.start(), mapping.end());
+      held_.pages = memory::united_pages(held_.pages, pages);
+    }
+  }
+
+  void close_files() {
+    for (const auto& [record, number] : numbers_) task_.room(1).call(SYS_close, number);
+    numbers_.clear();
+  }
+
   void take_files() {
     std::vector<RecordId> records;
     auto want = [&](const image::Ref& file) {
@@ -289,7 +402,7 @@ class MmBuilder {
     return mapping.protection() | (writable_first(mapping) ? PROT_READ | PROT_WRITE : 0);
   }
 
-  void map(const Mapping& mapping) {
+  void map(const Mapping& mapping, uint32_t protection) {
     tracee::Batch& batch = task_.room(1);
     uint64_t size = mapping.end() - mapping.start();
     if (mapping.sort() == Mapping::VDSO) {
@@ -301,13 +414,13 @@ class MmBuilder {
     if (has_flag(mapping, "gd")) flags |= MAP_GROWSDOWN;
     if (has_flag(mapping, "nr")) flags |= MAP_NORESERVE;
     int file = mapping.sort() == Mapping::FILE ? numbers_.at(mapping.file().id()) : -1;
-    batch.call(SYS_mmap, mapping.start(), size, first_protection(mapping), flags, file, mapping.offset());
+    batch.call(SYS_mmap, mapping.start(), size, protection, flags, file, mapping.offset());
   }
 
-  void finish(const Mapping& mapping) {
+  void finish(const Mapping& mapping, bool held) {
     if (mapping.sort() == Mapping::VDSO) return;
     uint64_t size = mapping.end() - mapping.start();
-    if (first_protection(mapping) != mapping.protection()) {
+    if (held || first_protection(mapping) != mapping.protection()) {
       task_.room(1).call(SYS_mprotect, mapping.start(), size, mapping.protection());
     }
     for (const std::string& code : mapping.flags()) {
@@ -344,9 +457,11 @@ class MmBuilder {
   }
 
   RestoreContext& context_;
+  RecordId mm_;
   const image::Mm& state_;
   RestoredTask& task_;
   std::vector<memory::Extent> extents_;
+  HeldMemory& held_;
   std::map<uint64_t, int> numbers_;  // file record -> descriptor in the task
 };
 
@@ -369,7 +484,7 @@ class MmKind final : public TypedKind<image::Mm>, public AnyStructureKind {
     tracee::HeldProcess& process = context.process_of(record.id);
     OwnedFd pagemap = process.proc.open_file("pagemap", O_RDONLY);
     std::vector<memory::SourceRange> ranges = private_content(state, pagemap.get());
-    for (const memory::Extent& extent : memory::store_pages(process.pid, ranges, context.pages())) {
+    for (const memory::Extent& extent : context.shared_pages().store(process.pid, ranges, context.pages())) {
       state.add_page_address(extent.address);
       state.add_page_length(extent.length);
       state.add_page_offset(extent.offset);
@@ -377,8 +492,9 @@ class MmKind final : public TypedKind<image::Mm>, public AnyStructureKind {
   }
 
   void reach(RestoreContext& context, const Record& record, Milestone milestone) const override {
-    if (milestone != image::MADE) return;
-    MmBuilder(context, record.as<image::Mm>(), context.actor_of(record.id)).build();
+    MmBuilder builder(context, record.id, context.actor_of(record.id));
+    if (milestone == image::GROWN) builder.grow();
+    if (milestone == image::MADE) builder.make();
   }
 };
 
