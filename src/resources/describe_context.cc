@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 
-#include <set>
-
 namespace cairn::resources {
 namespace {
 

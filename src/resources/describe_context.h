@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "graph/obstacle.h"
@@ -104,8 +106,11 @@ class DescribeContext {
 
   virtual graph::RecordSet& records() = 0;
 
-  // All file locks of the host, read once.
+  // All file locks of the host, read once. In a pid namespace those of processes outside it are missing.
   const std::vector<kernel::FileLock>& locks();
+  // Descriptors (process and number) through which flock(2) and OFD locks are held.
+  void note_locked(std::pair<HostPid, int> descriptor) { locked_.insert(descriptor); }
+  const std::set<std::pair<HostPid, int>>& locked() const { return locked_; }
   // Who outside the tree has what the tree has. Asking costs a walk over all processes of the host, once.
   graph::Outside& outside();
 
@@ -116,6 +121,7 @@ class DescribeContext {
 
  private:
   std::optional<std::vector<kernel::FileLock>> locks_;
+  std::set<std::pair<HostPid, int>> locked_;
   std::optional<graph::Outside> outside_;
   std::vector<std::function<void()>> judgements_;
 };

@@ -1,11 +1,11 @@
-// Locks and leases on files, for the kinds whose descriptions can have some.
+// Locks on files, as the kinds whose descriptions can have some see them.
 #pragma once
 
 #include "resources/describe_context.h"
 
 namespace cairn::resources {
 
-// An obstacle for each lock that is held through this description, or by a process of the tree on its file.
-void refuse_locks(DescribeContext& context, const DescriptionView& view);
+// Notes that a description has locks, for the kind file_locks that keeps them. An obstacle for what it can't keep.
+void note_locks(DescribeContext& context, const DescriptionView& view);
 
 }  // namespace cairn::resources

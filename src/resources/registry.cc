@@ -18,6 +18,7 @@ namespace cairn::resources {
   KIND(fifo)                                                          \
   KIND(fifo_end)                                                      \
   KIND(file)                                                          \
+  KIND(file_locks)                                                    \
   KIND(fs_state)                                                      \
   KIND(memfd)                                                         \
   KIND(mm)                                                            \

@@ -19,6 +19,7 @@ namespace cairn::resources {
 class Described final : public DescribeContext {
  public:
   void obstacle(std::string reason, std::string, std::string) override { obstacles.push_back(std::move(reason)); }
+  bool is_batch_region(RemoteAddress) const override { return false; }
   void enter(std::string) override {}
   void leave() override {}
 

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -20,14 +19,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <exception>
 #include <set>
-#include <thread>
 
 #include "base/log.h"
 #include "kernel/constants.h"
 #include "resources/files/epoll.pb.h"
 #include "resources/kind.h"
+#include "resources/own_table.h"
 
 namespace cairn::resources {
 namespace {
@@ -99,6 +97,24 @@ class TargetSearch {
   std::map<HostPid, OwnedFd> pidfds_;
 };
 
+struct PlacedItem {
+  kernel::EpollItem item;
+  uint32_t place;  // how many items with the same number come before it in the kernel's order
+};
+
+// fdinfo's order is that of kernel addresses, which says nothing and changes with every restore; so by number.
+std::vector<PlacedItem> items_of(const DescriptionView& view) {
+  std::vector<PlacedItem> items;
+  std::map<int, uint32_t> seen;
+  for (const kernel::EpollItem& item : kernel::parse_epoll_items(view.fdinfo())) {
+    items.push_back({item, seen[item.fd]++});
+  }
+  std::sort(items.begin(), items.end(), [](const PlacedItem& a, const PlacedItem& b) {
+    return std::tuple(a.item.fd, a.item.data, a.place) < std::tuple(b.item.fd, b.item.data, b.place);
+  });
+  return items;
+}
+
 void refuse_lost(DescribeContext& context, const kernel::EpollItem& item) {
   context.obstacle(
       fmt::format("it watches what was descriptor {} (inode {}), which no process of the tree has open now", item.fd,
@@ -112,21 +128,6 @@ void refuse_quiet(DescribeContext& context, const kernel::EpollItem& item) {
           "its one-shot item for descriptor {} has fired and can't be disabled anew while nothing is ready there",
           item.fd),
       "try again, or arm the item", "epoll items");
-}
-
-// Runs on a thread with a copy of our descriptor table, in which numbers can be overwritten at will.
-void with_own_table(const std::function<void()>& body) {
-  std::exception_ptr failure;
-  std::thread worker([&] {
-    try {
-      kernel::checked("unshare descriptor table", SYS_unshare, CLONE_FILES);
-      body();
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  });
-  worker.join();
-  if (failure) std::rethrow_exception(failure);
 }
 
 // Adds items to one epoll, each from its own number. Only in a table of our own.
@@ -200,9 +201,9 @@ class EpollKind final : public DescriptionKind<image::Epoll> {
     image::Epoll state;
     add_parameters(view, state);
     TargetSearch search(context, view);
-    std::map<int, uint32_t> seen;  // kcmp counts the items of a number in the order of fdinfo
-    for (const kernel::EpollItem& item : kernel::parse_epoll_items(view.fdinfo())) {
-      TargetSearch::Target target = search.find(item, seen[item.fd]++);
+    for (const PlacedItem& placed : items_of(view)) {
+      const kernel::EpollItem& item = placed.item;
+      TargetSearch::Target target = search.find(item, placed.place);
       if (!target.record) refuse_lost(context, item);
       if (has_fired(item.events) && target.record && target.ready == 0) refuse_quiet(context, item);
       image::EpollItem* added = state.add_items();
@@ -211,7 +212,6 @@ class EpollKind final : public DescriptionKind<image::Epoll> {
       added->set_events(item.events);
       added->set_data(item.data);
     }
-    sort(state);
     return state;
   }
 
@@ -238,13 +238,6 @@ class EpollKind final : public DescriptionKind<image::Epoll> {
     state.set_busy_poll_microseconds(parameters.busy_poll_microseconds);
     state.set_busy_poll_budget(parameters.busy_poll_budget);
     state.set_prefers_busy_poll(parameters.prefer_busy_poll != 0);
-  }
-
-  // fdinfo's order is that of kernel addresses, which says nothing and changes with every restore.
-  static void sort(image::Epoll& state) {
-    std::sort(state.mutable_items()->begin(), state.mutable_items()->end(), [](const auto& a, const auto& b) {
-      return std::tuple(a.number(), a.target().id()) < std::tuple(b.number(), b.target().id());
-    });
   }
 };
 

@@ -3,9 +3,9 @@
 // that was open for writing may have grown.
 //
 // Refused by name: a path that leads elsewhere by now (renamed over, hidden by a mount, another root), names that were
-// removed (files without any name are a kind of their own, nameless_file), locks and leases, files of /proc that belong
-// to a process. Lost without a trace to see them by: read-ahead advice (posix_fadvise), dnotify (F_NOTIFY), and a
-// failed write-back that fsync(2) has yet to report.
+// removed (files without any name are a kind of their own, nameless_file), leases, files of /proc that belong to a
+// process. Locks are kept by file_locks. Lost without a trace to see them by: read-ahead advice (posix_fadvise),
+// dnotify (F_NOTIFY), and a failed write-back that fsync(2) has yet to report.
 #include <fcntl.h>
 #include <linux/magic.h>
 
@@ -70,7 +70,7 @@ class FileKind final : public DescriptionKind<image::File> {
     }
     if (is_path_only(view.flags())) return state;
     state.set_position(static_cast<int64_t>(view.fdinfo().number("pos")));
-    refuse_locks(context, view);
+    note_locks(context, view);
     return state;
   }
 

@@ -7,7 +7,7 @@
 // linked again (linkat(2)), which an unlinked one can't; O_TMPFILE | O_EXCL, which forbids it, shows nowhere and is
 // lost. So are the time of the last change of the inode, and what chattr(1) sets.
 //
-// Refused by name: a directory that is gone as well, extended attributes, locks, files that somebody outside the tree
+// Refused by name: a directory that is gone as well, extended attributes, leases, files that somebody outside the tree
 // has open (a mere mapping outside, as of libraries that were replaced, is no obstacle while the tree only reads).
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -203,7 +203,7 @@ class NamelessFileKind final : public TypedKind<image::NamelessFile>, public Any
 
   std::unique_ptr<Message> describe_any(DescribeContext& context, const DescriptionView& view) const override {
     auto state = std::make_unique<image::NamelessFile>();
-    refuse_locks(context, view);
+    note_locks(context, view);
     bool is_new = false;
     RecordId content =
         context.object("nameless_content", fmt::format("{}:{}", view.stat().st_dev, view.stat().st_ino), [&] {

@@ -4,7 +4,7 @@
 //
 // Anonymous shared memory is made by mapping some and opening it through /proc/self/map_files, which takes
 // CAP_CHECKPOINT_RESTORE; so does finding it. Refused by name: huge pages, memory that somebody outside the tree has
-// too, locks. Lost: times, and which pages of zeros were allocated.
+// too. Lost: times, and which pages of zeros were allocated.
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/memfd.h>
@@ -135,7 +135,7 @@ class MemfdKind final : public DescriptionKind<image::Memfd> {
       context.obstacle("it is memory of huge pages", "use ordinary pages", "huge pages");
       return state;
     }
-    refuse_locks(context, view);
+    note_locks(context, view);
     RecordId memory = context.object("shared_memory", std::to_string(view.stat().st_ino),
                                      [&] { return SharedMemoryKind::describe(context, view); });
     state.mutable_memory()->set_id(memory.value);

@@ -1,9 +1,11 @@
 // What every open file description has: the status flags that fcntl(2) can change afterwards, and who gets its SIGIO
 // (F_SETOWN_EX, F_SETSIG). Flags that only open(2) takes are the business of the description's own kind.
 #include <fcntl.h>
+#include <sys/syscall.h>
 
 #include "resources/files/status_flags.pb.h"
 #include "resources/kind.h"
+#include "resources/own_table.h"
 
 namespace cairn::resources {
 namespace {
@@ -21,6 +23,7 @@ class StatusFlagsKind final : public DescriptionAttributeKind<image::StatusFlags
     image::StatusFlags state;
     state.set_flags(static_cast<uint32_t>(view.flags()));
     if (view.is_mapping() || (view.flags() & O_PATH) != 0) return state;
+    if ((view.flags() & O_ASYNC) != 0) state.set_signal_number(view.number());
     state.set_signal(kernel::fcntl(view.fd(), F_GETSIG));
     f_owner_ex owner{};
     kernel::fcntl(view.fd(), F_GETOWN_EX, kernel::arg(&owner));
@@ -43,10 +46,23 @@ class StatusFlagsKind final : public DescriptionAttributeKind<image::StatusFlags
     if (state.owner().id() != 0) set_owner(context, state, fd);
     int flags = kernel::fcntl(fd, F_GETFL);
     int wanted = (flags & ~kSettable) | (static_cast<int>(state.flags()) & kSettable);
-    if (wanted != flags) kernel::fcntl(fd, F_SETFL, wanted);
+    if ((wanted & O_ASYNC) != 0) {
+      set_from(state.signal_number(), fd, wanted);
+    } else if (wanted != flags) {
+      kernel::fcntl(fd, F_SETFL, wanted);
+    }
   }
 
  private:
+  // SIGIO tells (si_fd) the number at which O_ASYNC was set. Which it was shows nowhere; the first at which the
+  // description was found is nearly always right.
+  static void set_from(int number, int fd, int flags) {
+    with_own_table([&] {
+      if (number != fd) kernel::checked("dup3", SYS_dup3, fd, number, O_CLOEXEC);
+      kernel::fcntl(number, F_SETFL, flags);
+    });
+  }
+
   static void set_owner(RestoreContext& context, const image::StatusFlags& state, int fd) {
     RestoredTask& target = context.actor_of({state.owner().id()});
     f_owner_ex owner{};

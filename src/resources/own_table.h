@@ -1,0 +1,14 @@
+// Acting from a certain descriptor number. The kernel remembers under which number an epoll item was added, and which
+// number F_SETFL with O_ASYNC was given, and tells it to the program; in the supervisor that number means something
+// else.
+#pragma once
+
+#include <functional>
+
+namespace cairn::resources {
+
+// Runs `body` on a thread with a copy of our descriptor table, in which numbers can be overwritten at will. An Error
+// that it throws is thrown here.
+void with_own_table(const std::function<void()>& body);
+
+}  // namespace cairn::resources
