@@ -8,34 +8,67 @@ namespace cairn::resources {
 
 // One row a kind, in alphabetical order. KIND(name) is defined in name.cc as `const Kind& name_kind()`. What follows
 // the name orders attributes of one task among themselves: .needs, .sets, .clobbers (graph::Trait).
-#define CAIRN_KINDS(KIND)                                             \
-  KIND(comm)                                                          \
-  KIND(cpu)                                                           \
-  KIND(device)                                                        \
-  KIND(epoll)                                                         \
-  KIND(eventfd)                                                       \
-  KIND(fd_table)                                                      \
-  KIND(fifo)                                                          \
-  KIND(fifo_end)                                                      \
-  KIND(file)                                                          \
-  KIND(file_locks)                                                    \
-  KIND(fs_state)                                                      \
-  KIND(memfd)                                                         \
-  KIND(mm)                                                            \
-  KIND(nameless_content)                                              \
-  KIND(nameless_file)                                                 \
-  KIND(pipe)                                                          \
-  KIND(pipe_end)                                                      \
-  KIND(process)                                                       \
-  KIND(shared_memory)                                                 \
+// clang-format off
+#define CAIRN_KINDS(KIND) \
+  KIND(affinity, .needs = {kPrivilege}) \
+  KIND(cgroup, .needs = {kPrivilege}) \
+  KIND(child_subreaper) \
+  KIND(comm) \
+  KIND(coredump_filter, .needs = {kPrivilege}) \
+  KIND(cpu) \
+  KIND(credentials, .clobbers = {kPrivilege, kDumpable, kParentDeathSignal, kCapabilities}) \
+  KIND(device) \
+  KIND(dumpable, .sets = {kDumpable}, .clobbers = {kPrivilege}) \
+  KIND(epoll) \
+  KIND(eventfd) \
+  KIND(fd_table) \
+  KIND(fifo) \
+  KIND(fifo_end) \
+  KIND(file) \
+  KIND(file_locks) \
+  KIND(fs_state) \
+  KIND(interval_timers, .sets = {kSignals}) \
+  KIND(io_ports) \
+  KIND(io_priority, .needs = {kPrivilege}) \
+  KIND(keyrings) \
+  KIND(limits, .needs = {kPrivilege}, .clobbers = {kLimits}) \
+  KIND(local_descriptors) \
+  KIND(machine_check_policy) \
+  KIND(mdwe) \
+  KIND(membarrier) \
+  KIND(memfd) \
+  KIND(memory_merge, .needs = {kPrivilege}) \
+  KIND(memory_policy) \
+  KIND(mm) \
+  KIND(nameless_content) \
+  KIND(nameless_file) \
+  KIND(oom_score, .needs = {kPrivilege}) \
+  KIND(parent_death_signal, .sets = {kParentDeathSignal}) \
+  KIND(pending_signals, .needs = {kQuietChildren, kLimits}, .sets = {kSignals}) \
+  KIND(personality) \
+  KIND(pipe) \
+  KIND(pipe_end) \
+  KIND(posix_timers, .needs = {kLimits}, .sets = {kSignals}) \
+  KIND(process) \
+  KIND(scheduling, .needs = {kPrivilege}) \
+  KIND(seccomp) \
+  KIND(security_label) \
+  KIND(shared_memory) \
+  KIND(shared_pending_signals, .needs = {kQuietChildren, kLimits}, .sets = {kSignals}) \
   KIND(sigactions, .needs = {kQuietChildren}, .clobbers = {kSignals}) \
-  KIND(sighand)                                                       \
-  KIND(signalfd)                                                      \
-  KIND(status_flags)                                                  \
-  KIND(task)                                                          \
-  KIND(thread_pointers)                                               \
-  KIND(timerfd)                                                       \
+  KIND(sighand) \
+  KIND(signalfd) \
+  KIND(speculation) \
+  KIND(status_flags) \
+  KIND(syscall_user_dispatch) \
+  KIND(task) \
+  KIND(thp_disable) \
+  KIND(thread_pointers) \
+  KIND(timer_slack) \
+  KIND(timerfd) \
+  KIND(trapped_instructions) \
   KIND(working_directory, .needs = {kPrivilege})
+// clang-format on
 
 #define CAIRN_DECLARE(name, ...) const Kind& name##_kind();
 CAIRN_KINDS(CAIRN_DECLARE)

@@ -72,13 +72,11 @@ std::string component_name(uint32_t number) {
 }
 
 // Every member of user_regs_struct that is a field of the message under the same name.
-#define CAIRN_REGISTERS(R)                                                                                             \
-  R(r15)                                                                                                               \
-  R(r14)                                                                                                               \
-  R(r13)                                                                                                               \
-  R(r12)                                                                                                               \
-  R(rbp) R(rbx) R(r11) R(r10) R(r9) R(r8) R(rax) R(rcx) R(rdx) R(rsi) R(rdi) R(orig_rax) R(rip) R(cs) R(eflags) R(rsp) \
-      R(ss) R(fs_base) R(gs_base) R(ds) R(es) R(fs) R(gs)
+// clang-format off
+#define CAIRN_REGISTERS(R)                                                                                   \
+  R(r15) R(r14) R(r13) R(r12) R(rbp) R(rbx) R(r11) R(r10) R(r9) R(r8) R(rax) R(rcx) R(rdx) R(rsi) R(rdi)     \
+  R(orig_rax) R(rip) R(cs) R(eflags) R(rsp) R(ss) R(fs_base) R(gs_base) R(ds) R(es) R(fs) R(gs)
+// clang-format on
 
 void store_registers(const user_regs_struct& registers, image::Cpu& state) {
 #define CAIRN_STORE(name) state.set_##name(registers.name);

@@ -1,0 +1,118 @@
+// cgroups(7): where a process is in each hierarchy, by path. It comes back to that place, which is a precondition
+// unless cairn itself is there. What the groups allow and have counted belongs to the host. Threads of one process in
+// different groups are refused.
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "resources/kind.h"
+#include "resources/process/cgroup.pb.h"
+
+namespace cairn::resources {
+namespace {
+
+struct Line {
+  std::string hierarchy, path;
+  bool operator==(const Line&) const = default;
+};
+
+// "4:memory:/a/b"
+std::vector<Line> parse(const std::string& text) {
+  std::vector<Line> lines;
+  for (size_t at = 0; at < text.size();) {
+    size_t end = std::min(text.find('\n', at), text.size());
+    size_t first = text.find(':', at), second = text.find(':', first + 1);
+    if (second < end)
+      lines.push_back({text.substr(first + 1, second - first - 1), text.substr(second + 1, end - second - 1)});
+    at = end + 1;
+  }
+  return lines;
+}
+
+const std::vector<Line>& own_places() {
+  static const std::vector<Line> kPlaces = parse(kernel::read_file("/proc/self/cgroup"));
+  return kPlaces;
+}
+
+bool is_mount_of(const kernel::MountEntry& mount, const std::string& hierarchy) {
+  if (hierarchy.empty()) return mount.file_system == "cgroup2";
+  if (mount.file_system != "cgroup") return false;
+  std::string options = "," + mount.super_options + ",", wanted = "," + hierarchy + ",";
+  return options.find(wanted) != std::string::npos;
+}
+
+// Where the group's directory is in the file system; empty when its hierarchy isn't mounted.
+std::optional<std::string> directory_of(const image::CgroupPlace& place) {
+  static const auto kMounts = kernel::parse_mountinfo(kernel::read_file("/proc/self/mountinfo"));
+  for (const kernel::MountEntry& mount : kMounts) {
+    if (is_mount_of(mount, place.hierarchy()) && (mount.root == "/" || mount.root.empty()))
+      return mount.mount_point + place.path();
+  }
+  return {};
+}
+
+class CgroupKind final : public AttributeKind<image::Cgroup, Level::kProcess> {
+ public:
+  Reading<image::Cgroup> describe(DescribeContext& context, const TaskView& task, tracee::Batch&) const override {
+    std::string text = task.process().proc.read("cgroup");
+    image::Cgroup state;
+    for (const Line& line : parse(text)) {
+      if (line.path.ends_with(" (deleted)"))
+        context.obstacle(fmt::format("its cgroup {} has been removed", line.path), "move it to another one", "cgroups");
+      image::CgroupPlace& place = *state.add_places();
+      place.set_hierarchy(line.hierarchy);
+      place.set_path(line.path);
+    }
+    refuse_scattered_threads(context, task, text);
+    return [state] { return std::optional(state); };
+  }
+
+  void apply(RestoreContext&, const image::Cgroup& state, RestoredTask& task) const override {
+    for (const image::CgroupPlace& place : state.places()) {
+      if (is_own(place)) continue;
+      auto directory = directory_of(place);
+      if (!directory) throw Error(fmt::format("the cgroup hierarchy of {} is not mounted", place.path()));
+      std::string path = *directory + "/cgroup.procs", pid = std::to_string(task.process().value);
+      OwnedFd file = kernel::open(path, O_WRONLY);
+      within([&] { return path; }, [&] { kernel::write_all(file.get(), pid.data(), pid.size()); });
+    }
+  }
+
+  void check(CheckContext& context, const image::Cgroup& state) const override {
+    for (const image::CgroupPlace& place : state.places()) {
+      if (is_own(place)) continue;
+      auto directory = directory_of(place);
+      std::string name =
+          fmt::format("cgroup {}{}{}", place.hierarchy(), place.hierarchy().empty() ? "" : ":", place.path());
+      if (!directory || !kernel::try_stat_at(AT_FDCWD, *directory))
+        context.add({name, "to be there, or to be cairn's own", false, "there is none"});
+      else if (kernel::call("faccessat2", SYS_faccessat2, AT_FDCWD, kernel::arg((*directory + "/cgroup.procs").c_str()),
+                            W_OK, AT_EACCESS) != 0)
+        context.add({name, "the right to put processes into it", false, "none"});
+    }
+  }
+
+ private:
+  static bool is_own(const image::CgroupPlace& place) {
+    return std::ranges::find(own_places(), Line{place.hierarchy(), place.path()}) != own_places().end();
+  }
+
+  static void refuse_scattered_threads(DescribeContext& context, const TaskView& task, const std::string& text) {
+    for (const tracee::Task& thread : task.process().tasks) {
+      if (thread.thread() == task.thread()) continue;
+      auto other = task.process().proc.try_read(fmt::format("task/{}/cgroup", thread.thread().value));
+      if (other && *other != text)
+        return context.obstacle("its threads are in different cgroups", "put them into one", "cgroups");
+    }
+  }
+};
+
+}  // namespace
+
+const Kind& cgroup_kind() {
+  static const CgroupKind kKind;
+  return kKind;
+}
+
+}  // namespace cairn::resources

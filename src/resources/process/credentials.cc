@@ -1,0 +1,215 @@
+// credentials(7), capabilities(7): user and group ids, supplementary groups, the five capability sets, securebits and
+// no_new_privs. Each thread has its own. The ids are asked for by the task itself (in its own user namespace), the sets
+// are in /proc/TID/status. A new task has cairn's; where they are the recorded ones already nothing is done, so that
+// ordinary users need no privilege. Any change resets the dumpable flag and the signal of the parent's death.
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "resources/kind.h"
+#include "resources/own_rights.h"
+#include "resources/process/credentials.pb.h"
+
+namespace cairn::resources {
+namespace {
+
+constexpr size_t kMostGroups = 2048;  // what the slot of a batch has room for; the kernel allows 65536
+constexpr uint32_t kNoId = ~uint32_t{0};
+
+uint64_t bit(int capability) { return uint64_t{1} << capability; }
+
+void store_sets(const kernel::KeyValues& status, image::Credentials& state) {
+  state.set_inheritable(status.hex("CapInh"));
+  state.set_permitted(status.hex("CapPrm"));
+  state.set_effective(status.hex("CapEff"));
+  state.set_bounding(status.hex("CapBnd"));
+  state.set_ambient(status.hex("CapAmb"));
+  state.set_no_new_privileges(status.number("NoNewPrivs") != 0);
+}
+
+void store_users(const std::vector<int64_t>& ids, image::Credentials& state) {
+  state.set_user(static_cast<uint32_t>(ids.at(0)));
+  state.set_effective_user(static_cast<uint32_t>(ids.at(1)));
+  state.set_saved_user(static_cast<uint32_t>(ids.at(2)));
+  state.set_file_user(static_cast<uint32_t>(ids.at(3)));
+}
+
+void store_groups(const std::vector<int64_t>& ids, image::Credentials& state) {
+  state.set_group(static_cast<uint32_t>(ids.at(0)));
+  state.set_effective_group(static_cast<uint32_t>(ids.at(1)));
+  state.set_saved_group(static_cast<uint32_t>(ids.at(2)));
+  state.set_file_group(static_cast<uint32_t>(ids.at(3)));
+}
+
+// What a task of ours is born with.
+const image::Credentials& own() {
+  static const image::Credentials kOwn = [] {
+    const kernel::KeyValues& status = own_status();
+    image::Credentials state;
+    store_users(status.numbers("Uid"), state);
+    store_groups(status.numbers("Gid"), state);
+    for (int64_t group : status.numbers("Groups")) state.add_groups(static_cast<uint32_t>(group));
+    store_sets(status, state);
+    long bits = kernel::checked("prctl(PR_GET_SECUREBITS)", SYS_prctl, PR_GET_SECUREBITS);
+    state.set_secure_bits(static_cast<uint32_t>(bits));
+    return state;
+  }();
+  return kOwn;
+}
+
+bool equal(const image::Credentials& a, const image::Credentials& b) {
+  return a.SerializeAsString() == b.SerializeAsString();
+}
+
+bool same_users(const image::Credentials& a, const image::Credentials& b) {
+  return a.user() == b.user() && a.effective_user() == b.effective_user() && a.saved_user() == b.saved_user() &&
+         a.file_user() == b.file_user();
+}
+
+bool same_groups(const image::Credentials& a, const image::Credentials& b) {
+  return a.group() == b.group() && a.effective_group() == b.effective_group() && a.saved_group() == b.saved_group() &&
+         a.file_group() == b.file_group() && std::ranges::equal(a.groups(), b.groups());
+}
+
+bool same_sets(const image::Credentials& a, const image::Credentials& b) {
+  return a.inheritable() == b.inheritable() && a.permitted() == b.permitted() && a.effective() == b.effective() &&
+         a.bounding() == b.bounding() && a.ambient() == b.ambient() && a.secure_bits() == b.secure_bits();
+}
+
+struct Ids {
+  uint32_t real, effective, saved;
+};
+
+class CredentialsKind final : public AttributeKind<image::Credentials, Level::kTask> {
+ public:
+  Reading<image::Credentials> describe(DescribeContext& context, const TaskView& task,
+                                       tracee::Batch& batch) const override {
+    size_t groups = task.status().numbers("Groups").size();
+    if (groups > kMostGroups)
+      context.obstacle(fmt::format("it is in {} groups", groups), "give it fewer supplementary groups", "credentials");
+    groups = std::min(groups, kMostGroups);
+    image::Credentials state;
+    store_sets(task.status(), state);
+    room(batch, 6, 2 * sizeof(Ids) + groups * sizeof(gid_t) + 64);
+    auto users = ask(batch, SYS_getresuid);
+    auto group_ids = ask(batch, SYS_getresgid);
+    auto list = batch.buffer(groups * sizeof(gid_t) + sizeof(gid_t));
+    batch.call(SYS_getgroups, groups, list.address);
+    auto file_user = batch.call(SYS_setfsuid, kNoId);  // which changes nothing
+    auto file_group = batch.call(SYS_setfsgid, kNoId);
+    auto secure_bits = batch.call(SYS_prctl, PR_GET_SECUREBITS, 0, 0, 0, 0);
+    return [=, &batch]() mutable {
+      store_users({users.real.value(), users.effective.value(), users.saved.value(), file_user.value()}, state);
+      store_groups({group_ids.real.value(), group_ids.effective.value(), group_ids.saved.value(), file_group.value()},
+                   state);
+      std::vector<std::byte> bytes = batch.bytes(list);
+      for (size_t i = 0; i < groups; ++i) {
+        gid_t group = 0;
+        std::memcpy(&group, bytes.data() + i * sizeof(group), sizeof(group));
+        state.add_groups(group);
+      }
+      state.set_secure_bits(static_cast<uint32_t>(secure_bits.value()));
+      return std::optional(state);
+    };
+  }
+
+  void apply(RestoreContext&, const image::Credentials& state, RestoredTask& task) const override {
+    if (equal(state, own())) return;
+    if (state.no_new_privileges() && !own().no_new_privileges())
+      task.room(1).call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    // With this bit a change of user ids leaves the capabilities alone.
+    bool sets_change = !same_sets(state, own()) || !same_users(state, own());
+    if (sets_change) set_secure_bits(task, own().secure_bits() | SECBIT_NO_SETUID_FIXUP);
+    if (!same_groups(state, own())) set_groups(task, state);
+    if (!same_users(state, own())) set_users(task, state);
+    if (sets_change) set_sets(task, state);
+  }
+
+  void check(CheckContext& context, const image::Credentials& state) const override {
+    auto require = [&](bool met, std::string needed) {
+      if (!met) context.add({"cairn", std::move(needed), false, "it has not; restore as a user that may do that"});
+    };
+    require(same_users(state, own()) || has_capability(CAP_SETUID),
+            fmt::format("the right to become user {} (CAP_SETUID)", state.effective_user()));
+    require(same_groups(state, own()) || has_capability(CAP_SETGID),
+            fmt::format("the right to set its groups, such as {} (CAP_SETGID)", state.effective_group()));
+    bool sets_change = !same_sets(state, own()) || !same_users(state, own());
+    require(!sets_change || has_capability(CAP_SETPCAP), "the right to set capabilities (CAP_SETPCAP)");
+    uint64_t lacks = (state.permitted() & ~own().permitted()) | (state.bounding() & ~own().bounding());
+    for (int capability = 0; lacks != 0 && capability < 64; ++capability)
+      require((lacks & bit(capability)) == 0, fmt::format("capability {}, which a task has", capability));
+    require(state.no_new_privileges() || !own().no_new_privileges(), "new privileges (its own no_new_privs is set)");
+  }
+
+ private:
+  struct Three {
+    tracee::Out<uint32_t> real, effective, saved;
+  };
+  static Three ask(tracee::Batch& batch, long number) {
+    Three ids{batch.out<uint32_t>(), batch.out<uint32_t>(), batch.out<uint32_t>()};
+    batch.call(number, ids.real, ids.effective, ids.saved);
+    return ids;
+  }
+
+  static void set_secure_bits(RestoredTask& task, uint32_t bits) {
+    task.room(1).call(SYS_prctl, PR_SET_SECUREBITS, bits, 0, 0, 0);
+  }
+
+  static void set_groups(RestoredTask& task, const image::Credentials& state) {
+    size_t count = static_cast<size_t>(state.groups_size());
+    tracee::Batch& batch = task.room(3, count * sizeof(gid_t));
+    batch.call(SYS_setgroups, count, batch.put(state.groups().data(), count * sizeof(gid_t)));
+    batch.call(SYS_setresgid, state.group(), state.effective_group(), state.saved_group());
+    batch.call(SYS_setfsgid, state.file_group());
+  }
+
+  static void set_users(RestoredTask& task, const image::Credentials& state) {
+    tracee::Batch& batch = task.room(2);
+    batch.call(SYS_setresuid, state.user(), state.effective_user(), state.saved_user());
+    batch.call(SYS_setfsuid, state.file_user());
+  }
+
+  // Inheritable capabilities have to be within the bounding set when they are raised, but may stay when it shrinks.
+  // Ambient ones have to be permitted and inheritable. The last call gives up the right to make the others.
+  static void set_sets(RestoredTask& task, const image::Credentials& state) {
+    uint64_t needed = state.permitted() | bit(CAP_SETPCAP);
+    set_capabilities(task, state.inheritable(), needed, needed);
+    task.room(1).call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    each(state.ambient(), [&](int n) { task.room(1).call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, n, 0, 0); });
+    each(own().bounding() & ~state.bounding(),
+         [&](int n) { task.room(1).call(SYS_prctl, PR_CAPBSET_DROP, n, 0, 0, 0); });
+    set_secure_bits(task, state.secure_bits());
+    set_capabilities(task, state.inheritable(), state.permitted(), state.effective());
+  }
+
+  static void each(uint64_t set, const std::function<void(int)>& action) {
+    for (; set != 0; set &= set - 1) action(std::countr_zero(set));
+  }
+
+  static void set_capabilities(RestoredTask& task, uint64_t inheritable, uint64_t permitted, uint64_t effective) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    struct {
+      __user_cap_data_struct halves[_LINUX_CAPABILITY_U32S_3];
+    } data{};
+    for (size_t half = 0; half < _LINUX_CAPABILITY_U32S_3; ++half) {
+      auto part = [&](uint64_t set) { return static_cast<uint32_t>(set >> (32 * half)); };
+      data.halves[half] = {part(effective), part(permitted), part(inheritable)};
+    }
+    tracee::Batch& batch = task.room(1, sizeof(header) + sizeof(data));
+    batch.call(SYS_capset, batch.put(header), batch.put(data));
+  }
+};
+
+}  // namespace
+
+const Kind& credentials_kind() {
+  static const CredentialsKind kKind;
+  return kKind;
+}
+
+}  // namespace cairn::resources

@@ -1,0 +1,73 @@
+// setitimer(2): the three interval timers of a process. Only it can ask for them. What is left goes on: of time for the
+// first, of its own processor time for the others.
+//
+// A periodic real timer whose SIGALRM is still pending stands still until it is taken; then the kernel goes on in the
+// old rhythm. It shows as 0 with an interval, which can't be set: it is armed with a whole interval instead.
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include "resources/kind.h"
+#include "resources/process/interval_timers.pb.h"
+
+namespace cairn::resources {
+namespace {
+
+constexpr uint64_t kMicroseconds = 1'000'000;
+
+uint64_t microseconds(const timeval& time) {
+  return static_cast<uint64_t>(time.tv_sec) * kMicroseconds + static_cast<uint64_t>(time.tv_usec);
+}
+
+timeval time_of(uint64_t microseconds) {
+  return {static_cast<time_t>(microseconds / kMicroseconds), static_cast<suseconds_t>(microseconds % kMicroseconds)};
+}
+
+void store(const itimerval& timer, image::IntervalTimer& state) {
+  state.set_interval(microseconds(timer.it_interval));
+  state.set_rest(microseconds(timer.it_value));
+}
+
+class IntervalTimersKind final : public AttributeKind<image::IntervalTimers, Level::kProcess> {
+ public:
+  Reading<image::IntervalTimers> describe(DescribeContext&, const TaskView&, tracee::Batch& batch) const override {
+    auto real = read(batch, ITIMER_REAL), virtual_time = read(batch, ITIMER_VIRTUAL),
+         profiling = read(batch, ITIMER_PROF);
+    return [=] {
+      image::IntervalTimers state;
+      store(real.value(), *state.mutable_real());
+      store(virtual_time.value(), *state.mutable_virtual_());
+      store(profiling.value(), *state.mutable_profiling());
+      return std::optional(state);
+    };
+  }
+
+  void apply(RestoreContext&, const image::IntervalTimers& state, RestoredTask& task) const override {
+    set(task, ITIMER_REAL, state.real());
+    set(task, ITIMER_VIRTUAL, state.virtual_());
+    set(task, ITIMER_PROF, state.profiling());
+  }
+
+ private:
+  static tracee::Out<itimerval> read(tracee::Batch& batch, int which) {
+    auto out = batch.out<itimerval>();
+    batch.call(SYS_getitimer, which, out);
+    return out;
+  }
+
+  static void set(RestoredTask& task, int which, const image::IntervalTimer& timer) {
+    uint64_t rest = timer.rest() == 0 ? timer.interval() : timer.rest();
+    if (rest == 0) return;
+    itimerval wanted{time_of(timer.interval()), time_of(rest)};
+    tracee::Batch& batch = task.room(1, sizeof(wanted));
+    batch.call(SYS_setitimer, which, batch.put(wanted), 0);
+  }
+};
+
+}  // namespace
+
+const Kind& interval_timers_kind() {
+  static const IntervalTimersKind kKind;
+  return kKind;
+}
+
+}  // namespace cairn::resources
