@@ -18,6 +18,8 @@ install(TARGETS libcairn_shared libcairn_static EXPORT cairn
 install(EXPORT cairn FILE cairn-config.cmake NAMESPACE cairn:: DESTINATION ${cairn_cmake_dir})
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/cairn-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/cairn-config-version.cmake DESTINATION ${cairn_cmake_dir})
+# Relative, so that `cmake --install --prefix` may choose another place.
+file(RELATIVE_PATH cairn_prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/cairn.pc.in ${CMAKE_BINARY_DIR}/cairn.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/cairn.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES include/cairn/cairn.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cairn)
