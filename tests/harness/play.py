@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -37,6 +38,8 @@ class Play:
         self.run_directory = directory / "run"
         self.cairn_directory = directory / "cairn"
         self.run_directory.mkdir()
+        os.mkfifo(self.run_directory / "go")
+        (self.run_directory / "go").chmod(0o644)
         self.cairn_directory.mkdir()
         self.binary = build / "tests" / "programs" / program.name
         self.cairn = Cairn(build / "cairn", self.cairn_directory)
@@ -68,11 +71,14 @@ class Play:
 
     def finish(self) -> None:
         """Lets the program go on to its asserts and waits for its end."""
-        (self.run_directory / "go").touch()
+        patience = Deadline.after(self.program.timeout)
+        go = self._open_go(patience)
         try:
-            code = processes.wait_for_end(self.root, Deadline.after(self.program.timeout))
+            code = processes.wait_for_end(self.root, patience)
         except TimeoutError:
             raise Broken("after `go` the program has not ended" + self.said()) from None
+        finally:
+            os.close(go)
         lines = self._status_lines()
         if code == _SKIP_CODE:
             raise Skip(" ".join(lines))
@@ -80,6 +86,20 @@ class Play:
             self.complain("asserts", f"exit code {code}{self.said()}")
             processes.end_everything_below(os.getpid())  # nobody has waited for its children
         self.expect_no_process()
+
+    def _open_go(self, patience: Deadline) -> int:
+        """All processes that wait for `go` pass while this is open."""
+        while True:
+            try:
+                return os.open(self.run_directory / "go", os.O_WRONLY | os.O_NONBLOCK)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+            if processes.has_ended(self.root):
+                return os.open("/dev/null", os.O_WRONLY)
+            if patience.passed():
+                raise Broken("nobody waits for `go`" + self.said())
+            time.sleep(0.005)
 
     def complain(self, oracle: str, text: str) -> None:
         self.complaints.append((oracle, text))

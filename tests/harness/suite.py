@@ -136,7 +136,7 @@ def _result_of(running: _Running, timed_out: bool) -> Result:
 
 
 def _play_in_child(program: Program, mode: str, build: Path, directory: Path, writer: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)  # and SIGTERM ends all that was started
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     kernel.become_subreaper()
     begin = time.monotonic()

@@ -9,7 +9,7 @@ int main() {
   must(setitimer(ITIMER_REAL, &set, nullptr), "setitimer");
   const int64_t begin = now();
   const pid_t ringing = child_in(SYS_pause, [] {
-    const itimerval soon{{}, {2, 0}};
+    const itimerval soon{{}, {3, 0}};
     signal(SIGALRM, [](int) { _exit(4); });
     must(setitimer(ITIMER_REAL, &soon, nullptr), "setitimer");
     pause();

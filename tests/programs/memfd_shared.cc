@@ -12,6 +12,7 @@ int main() {
   word[5] = 0xaaaa'bbbb'cccc'dddd;
   const pid_t other = child([&] {
     close(fd);
+    wait_for_go();
     while (word[6] == 0) sleep_ms(2);
     check_equal(word[5].load(), 0xaaaa'bbbb'cccc'dddd, "what the child sees");
     word[7] = word[6] + 1;

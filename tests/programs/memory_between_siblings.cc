@@ -13,6 +13,7 @@ int main() {
     words[0] = words[1000] + 1;
   });
   const pid_t second = child([&] {
+    wait_for_go();
     while (words[0] == 0) sleep_ms(5);
     check_equal(words[0].load(), 0x5555'0000'0000'0002, "what the sibling wrote");
   });

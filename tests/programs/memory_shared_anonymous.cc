@@ -11,6 +11,7 @@ int main() {
   for (size_t i = 16; i < kSize / 8; i += 512) words[i] = ~i;
   const pid_t other = child([&] {
     munmap(reinterpret_cast<char*>(words) + 4096, 4096);  // the child has a hole where the parent has none
+    wait_for_go();
     while (words[0] == 0) sleep_ms(2);
     words[1] = words[0] + 1;
   });

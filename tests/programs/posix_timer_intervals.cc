@@ -22,7 +22,7 @@ int main() {
   const timer_t soon = make(CLOCK_BOOTTIME, SIGRTMIN + 2, 0xabcd'0000'0000'0003);
   const timer_t silent = make(CLOCK_REALTIME, 0, 4, SIGEV_NONE);
   timer_delete(deleted);
-  const itimerspec long_one{{0x1'0000'0000, 7}, {0x2'0000'0000, 0}}, short_one{{}, {2, 0}}, none{{1, 0}, {5000, 0}};
+  const itimerspec long_one{{0x1'0000'0000, 7}, {0x2'0000'0000, 0}}, short_one{{}, {3, 0}}, none{{1, 0}, {5000, 0}};
   must(timer_settime(first, 0, &long_one, nullptr), "timer_settime");
   must(timer_settime(soon, 0, &short_one, nullptr), "timer_settime");
   must(timer_settime(silent, 0, &none, nullptr), "timer_settime");

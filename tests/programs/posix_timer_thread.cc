@@ -29,7 +29,7 @@ int main() {
   by_thread.sigev_notify_function = [](sigval value) { called = value.sival_int; };
   by_thread.sigev_value.sival_int = 99;
   timer_t timer, thread_timer;
-  const itimerspec soon{{}, {2, 0}};
+  const itimerspec soon{{}, {3, 0}};
   must(timer_create(CLOCK_MONOTONIC, &event, &timer), "timer_create");
   must(timer_create(CLOCK_MONOTONIC, &by_thread, &thread_timer), "timer_create");
   must(timer_settime(timer, 0, &soon, nullptr), "timer_settime");

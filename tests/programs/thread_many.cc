@@ -14,7 +14,7 @@ int main() {
     threads.emplace_back([&, i] {
       prctl(PR_SET_NAME, ("thread " + std::to_string(i)).c_str());
       ids[i] = gettid();
-      while (!on) sleep_ms(20);
+      on.wait(false);
       char name[17] = {};
       prctl(PR_GET_NAME, name);
       check_equal(name, "thread " + std::to_string(i), "name");
@@ -29,6 +29,7 @@ int main() {
     check_equal(read_file(comm), "thread " + std::to_string(i) + "\n", "comm");
   }
   on = true;
+  on.notify_all();
   for (std::thread& thread : threads) thread.join();
   pass();
 }
