@@ -188,7 +188,7 @@ class PlanBuilder {
   }
 
   void add_attribute_edges() {
-    std::map<RecordId, std::vector<size_t>> by_actor;
+    std::vector<size_t> attributes;
     for (const auto& [id, record] : records_.all()) {
       const KindFacts& facts = facts_of(record);
       if (facts.shape != Shape::kAttribute && facts.shape != Shape::kShared) continue;
@@ -199,17 +199,23 @@ class PlanBuilder {
         edge(id, image::MADE, record.owner, image::SEALED, "an object is sealed after its attributes");
         continue;
       }
-      by_actor[actor].push_back(mine);
-      if (facts.shape == Shape::kAttribute) {
-        edge(actor, image::TABLED, id, image::MADE, "attributes follow memory and descriptors");
-        const KindFacts& owner = facts_of(records_.at(record.owner));
-        if (owner.shape == Shape::kShared)
-          edge(record.owner, image::MADE, id, image::MADE, "what it hangs on is there");
-      }
+      attributes.push_back(mine);
+      if (facts.shape == Shape::kAttribute) add_owner_edges(record, mine, actor);
       edge(id, image::MADE, actor, image::SEALED, "a task is sealed after its attributes");
       if (facts.needs.contains(Trait::kQuietChildren)) add_quiet_edges(mine, actor);
     }
-    for (const auto& [actor, attributes] : by_actor) add_trait_edges(attributes);
+    add_trait_edges(attributes);
+  }
+
+  void add_owner_edges(const Record& record, size_t mine, RecordId actor) {
+    edge(actor, image::TABLED, record.id, image::MADE, "attributes follow memory and descriptors");
+    if (facts_of(records_.at(record.owner)).shape == Shape::kShared)
+      edge(record.owner, image::MADE, record.id, image::MADE, "what it hangs on is there");
+    if (facts_of(record).clobbers.empty()) return;
+    for (RecordId thread : tree_.process(tree_.process_of(actor)).tasks) {
+      if (thread != actor && actor == tree_.process(tree_.process_of(actor)).leader())
+        edge(node(thread, image::BORN), mine, "threads are born by a task that can still do all");
+    }
   }
 
   void add_quiet_edges(size_t mine, RecordId actor) {
@@ -218,17 +224,45 @@ class PlanBuilder {
       edge(node(first->second, image::SEALED), mine, "its dead children raise no more signals");
   }
 
+  // What an attribute works on: a task for most, or all tasks of a process or of a structure that they share. Two
+  // attributes have to do with each other when a task is in what both work on.
+  std::vector<RecordId> scopes_of(RecordId task) const {
+    const auto& state = records_.state<image::Task>(task);
+    return {task,
+            tree_.process_of(task),
+            {state.mm().id()},
+            {state.files().id()},
+            {state.fs().id()},
+            {state.sighand().id()}};
+  }
+
   void add_trait_edges(const std::vector<size_t>& attributes) {
-    for (size_t a : attributes) {
-      const KindFacts& facts = facts_of(records_.at(nodes_[a].record));
-      if (facts.clobbers.empty()) continue;
-      for (size_t b : attributes) {
-        if (a == b) continue;
-        const KindFacts& other = facts_of(records_.at(nodes_[b].record));
-        if (intersect(other.needs, facts.clobbers)) edge(b, a, "it needs what this takes away");
-        if (intersect(other.sets, facts.clobbers)) edge(a, b, "this would undo it");
-      }
+    std::map<RecordId, std::vector<size_t>> by_owner, by_scope;
+    for (size_t attribute : attributes) {
+      by_owner[owner_of(attribute)].push_back(attribute);
+      for (RecordId scope : scopes_of(nodes_[attribute].actor)) by_scope[scope].push_back(attribute);
     }
+    for (size_t attribute : attributes) {
+      const KindFacts& facts = facts_of(records_.at(nodes_[attribute].record));
+      if (facts.clobbers.empty()) continue;
+      std::set<size_t> others(by_scope[owner_of(attribute)].begin(), by_scope[owner_of(attribute)].end());
+      for (RecordId scope : scopes_of(nodes_[attribute].actor))
+        others.insert(by_owner[scope].begin(), by_owner[scope].end());
+      others.erase(attribute);
+      for (size_t other : others) add_trait_edge(attribute, facts, other);
+    }
+  }
+
+  // A shared structure works on itself.
+  RecordId owner_of(size_t node) const {
+    const Record& record = records_.at(nodes_[node].record);
+    return record.owner ? record.owner : record.id;
+  }
+
+  void add_trait_edge(size_t mine, const KindFacts& facts, size_t other) {
+    const KindFacts& others = facts_of(records_.at(nodes_[other].record));
+    if (intersect(others.needs, facts.clobbers)) edge(other, mine, "it needs what this takes away");
+    if (intersect(others.sets, facts.clobbers)) edge(mine, other, "this would undo it");
   }
 
   // Kahn's algorithm; among the steps that are ready the first in record order goes first, so that plans are stable.
