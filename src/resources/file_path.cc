@@ -1,9 +1,15 @@
 #include "resources/file_path.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include <cctype>
 #include <string_view>
+
+#include "base/scope_guard.h"
+#include "kernel/storage.h"
 
 namespace cairn::resources {
 namespace {
@@ -49,16 +55,41 @@ image::FilePath record(const std::string& path, const struct stat& stat) {
   return state;
 }
 
+constexpr std::string_view kDeleted = " (deleted)";
+
+// A name of the file that is left in the directory where it was opened.
+std::optional<std::string> other_name(const DescriptionView& view, const std::string& directory) {
+  auto handle = kernel::try_open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+  if (!handle) return std::nullopt;
+  for (std::string& name : kernel::list_directory(handle->get())) {
+    auto found = kernel::try_stat_at(handle->get(), name, AT_SYMLINK_NOFOLLOW);
+    if (found && same_file(*found, view.stat())) return std::move(name);
+  }
+  return std::nullopt;
+}
+
+std::optional<image::FilePath> by_other_name(const DescriptionView& view) {
+  std::string_view former = view.link();
+  if (view.stat().st_nlink == 0 || !former.ends_with(kDeleted) || view.is(S_IFDIR)) return std::nullopt;
+  former.remove_suffix(kDeleted.size());
+  size_t slash = former.rfind('/');
+  std::string directory(former.substr(0, slash + 1));
+  auto name = other_name(view, directory);
+  if (!name) return std::nullopt;
+  image::FilePath state = record(directory + *name, view.stat());
+  state.set_former_name(std::string(former.substr(slash + 1)));
+  return state;
+}
+
 // Why the path can't be opened again, as reason and remedy.
 void refuse(DescribeContext& context, const DescriptionView& view, bool leads_elsewhere) {
-  constexpr std::string_view kDeleted = " (deleted)";
   std::string path = view.link();
   if (view.stat().st_nlink == 0) {
     context.obstacle(fmt::format("{} was removed while it is open", path), "close it before the checkpoint",
                      "deleted files");
   } else if (path.ends_with(kDeleted)) {
     path.resize(path.size() - kDeleted.size());
-    context.obstacle(fmt::format("its name {} was removed, but the file has another name", path),
+    context.obstacle(fmt::format("its name {} was removed, and its other name is in another directory", path),
                      fmt::format("link the file to {} again, or close it before the checkpoint", path),
                      "deleted files");
   } else {
@@ -75,8 +106,27 @@ void refuse(DescribeContext& context, const DescriptionView& view, bool leads_el
 std::optional<image::FilePath> describe_path(DescribeContext& context, const DescriptionView& view) {
   std::optional<struct stat> found = stat_of(view.link());
   if (found && same_file(*found, view.stat())) return record(view.link(), view.stat());
+  if (auto other = by_other_name(view)) return other;
   refuse(context, view, found.has_value());
   return std::nullopt;
+}
+
+OwnedFd open_path(const image::FilePath& path, int flags) {
+  flags &= ~O_ASYNC;  // at open it would set the flag without asking for the signals; status_flags does it
+  if (path.former_name().empty()) return kernel::open(path.path(), flags);
+  std::string former = path.path().substr(0, path.path().rfind('/') + 1) + path.former_name();
+  long linked = kernel::call("linkat", SYS_linkat, AT_FDCWD, kernel::arg(path.path().c_str()), AT_FDCWD,
+                             kernel::arg(former.c_str()), 0);
+  if (linked < 0) return kernel::open(path.path(), flags);
+  ScopeGuard unlink([&] { kernel::call("unlinkat", SYS_unlinkat, AT_FDCWD, kernel::arg(former.c_str()), 0); });
+  return kernel::open(former, flags);
+}
+
+bool is_of_process(const DescriptionView& view) {
+  constexpr std::string_view kProc = "/proc/";
+  const std::string& link = view.link();
+  if (!link.starts_with(kProc) || link.size() == kProc.size() || std::isdigit(link[kProc.size()]) == 0) return false;
+  return kernel::file_system_type(view.fd()) == PROC_SUPER_MAGIC;
 }
 
 std::string difference(const image::FilePath& path, const std::optional<struct stat>& found, Change allowed) {

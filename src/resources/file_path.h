@@ -14,6 +14,13 @@ namespace cairn::resources {
 // The name of the file, which leads to it now; otherwise an obstacle was added that says where it leads.
 std::optional<image::FilePath> describe_path(DescribeContext& context, const DescriptionView& view);
 
+// Opens it again. Where it was opened by a name that it has lost, it gets that name back for the moment, if it is free,
+// so that links in /proc look as before.
+OwnedFd open_path(const image::FilePath& path, int flags);
+
+// A file below /proc/PID, which belongs to a process: /proc/42/status, not /proc/meminfo.
+bool is_of_process(const DescriptionView& view);
+
 // What a file may have done since the checkpoint.
 enum class Change {
   kNone,    // it was only read: same size and time of modification

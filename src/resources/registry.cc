@@ -50,6 +50,7 @@ namespace cairn::resources {
   KIND(pipe_end) \
   KIND(posix_timers, .needs = {kLimits}, .sets = {kSignals}) \
   KIND(process) \
+  KIND(process_file) \
   KIND(scheduling, .needs = {kPrivilege}) \
   KIND(seccomp) \
   KIND(security_label) \

@@ -84,9 +84,10 @@ TEST(Files, RemovedDirectoriesAndFilesOfProcessesAreRefused) {
   kernel::make_directory("gone", 0700);
   OwnedFd directory = kernel::open("gone", O_RDONLY | O_DIRECTORY);
   kernel::unlink_at(AT_FDCWD, "gone", AT_REMOVEDIR);
-  OwnedFd process = kernel::open("/proc/self/status", O_RDONLY);
+  OwnedFd process = kernel::open("/proc/1/status", O_RDONLY), fdinfo = kernel::open("/proc/self/fdinfo/0", O_RDONLY);
   EXPECT_TRUE(mentions(obstacles_of({directory.get()}), "was removed"));
-  EXPECT_TRUE(mentions(obstacles_of({process.get()}), "belongs to a process"));
+  EXPECT_TRUE(mentions(obstacles_of({process.get()}), "outside the tree"));
+  EXPECT_TRUE(mentions(obstacles_of({fdinfo.get()}), "descriptors and threads"));
 }
 
 TEST(Files, TheNameMayEndInDeleted) {

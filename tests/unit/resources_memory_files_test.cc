@@ -163,6 +163,18 @@ TEST(NamelessFiles, AProgramOfTheirsCanBeExecuted) {
   EXPECT_EQ(::system(path.c_str()), 0);  // ETXTBSY if a writer were left
 }
 
+TEST(NamelessFiles, OneOfTwoNamesCanBeGone) {
+  ScratchDirectory scratch;
+  OwnedFd linked = kernel::open("one", O_RDWR | O_CREAT, 0600);
+  ASSERT_EQ(::link("one", "two"), 0);
+  kernel::unlink_at(AT_FDCWD, "one");
+  auto made = round_trip({linked.get()});
+  EXPECT_EQ(link_of(made[0].get()), scratch.path() + "/one (deleted)");
+  EXPECT_EQ(kernel::fstat(made[0].get()).st_ino, kernel::fstat(linked.get()).st_ino);
+  EXPECT_EQ(kernel::fstat(made[0].get()).st_nlink, 1u);
+  EXPECT_FALSE(std::filesystem::exists("one"));
+}
+
 TEST(NamelessFiles, WhatCanNotComeBackIsRefused) {
   ScratchDirectory scratch;
   kernel::make_directory("directory", 0700);
@@ -170,10 +182,11 @@ TEST(NamelessFiles, WhatCanNotComeBackIsRefused) {
   std::filesystem::remove_all("directory");
   EXPECT_TRUE(mentions(obstacles_of({orphan.get()}), "and its directory were removed"));
   OwnedFd linked = kernel::open("one", O_RDWR | O_CREAT, 0600);
-  ASSERT_EQ(::link("one", "two"), 0);
+  kernel::make_directory("other", 0700);
+  ASSERT_EQ(::link("one", "other/two"), 0);
   kernel::unlink_at(AT_FDCWD, "one");
-  EXPECT_TRUE(mentions(obstacles_of({linked.get()}), "has another name"));
-  kernel::unlink_at(AT_FDCWD, "two");
+  EXPECT_TRUE(mentions(obstacles_of({linked.get()}), "its other name is in another directory"));
+  kernel::unlink_at(AT_FDCWD, "other/two");
   EXPECT_EQ(obstacles_of({linked.get()}), std::vector<std::string>{});
   ASSERT_EQ(::flock(linked.get(), LOCK_EX), 0);
   Described described;

@@ -52,7 +52,7 @@ class DeviceKind final : public DescriptionKind<image::Device> {
   }
 
   OwnedFd create(RestoreContext&, const image::Device& state) const override {
-    return kernel::open(state.path().path(), static_cast<int>(state.flags()) & ~O_ASYNC);
+    return open_path(state.path(), static_cast<int>(state.flags()));
   }
 };
 

@@ -74,7 +74,7 @@ class FifoKind final : public ObjectKind<image::Fifo> {
 
   OwnedFd create(RestoreContext&, const image::Fifo& state) const override {
     const std::string& path = state.path().path();
-    OwnedFd fd = kernel::open(path, O_RDONLY | O_NONBLOCK);
+    OwnedFd fd = open_path(state.path(), O_RDONLY | O_NONBLOCK);
     if (kernel::pipe_unread(fd.get()) != 0) throw Error(fmt::format("fifo {} is in use: it has content", path));
     kernel::set_pipe_capacity(fd.get(), state.capacity());
     OwnedFd writer = reopen(fd.get(), O_WRONLY);

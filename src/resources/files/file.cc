@@ -2,17 +2,18 @@
 // flags and position. The content is the file system's: a file that was only read must be the same at the restore, one
 // that was open for writing may have grown.
 //
-// Refused by name: a path that leads elsewhere by now (renamed over, hidden by a mount, another root), names that were
-// removed (files without any name are a kind of their own, nameless_file), leases, files of /proc that belong to a
-// process. Locks are kept by file_locks. Lost without a trace to see them by: read-ahead advice (posix_fadvise),
+// A file that lost the name by which it was opened is opened by another one in the same directory; files without any
+// name are a kind of their own (nameless_file), and so are those below /proc/PID (process_file). Locks are kept by
+// file_locks.
+//
+// Refused by name: a path that leads elsewhere by now (renamed over, hidden by a mount, another root), removed
+// directories, leases. Lost without a trace to see them by: read-ahead advice (posix_fadvise),
 // dnotify (F_NOTIFY), and a failed write-back that fsync(2) has yet to report.
 #include <fcntl.h>
 #include <linux/magic.h>
 
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <string_view>
 
 #include "kernel/storage.h"
 #include "resources/file_locks.h"
@@ -37,21 +38,10 @@ bool is_among(const auto& list, long magic) { return std::find(list.begin(), lis
 
 bool is_path_only(int flags) { return (flags & O_PATH) != 0; }
 
-// /proc/42/..., but not /proc/meminfo or /proc/sys.
-bool belongs_to_process(std::string_view path) {
-  constexpr std::string_view kProc = "/proc/";
-  return path.starts_with(kProc) && path.size() > kProc.size() && std::isdigit(path[kProc.size()]) != 0;
-}
-
-int open_flags(const image::File& state) {
-  // O_ASYNC at open would set the flag without asking for the signals; status_flags does it.
-  return static_cast<int>(state.flags()) & ~O_ASYNC;
-}
-
 class FileKind final : public DescriptionKind<image::File> {
  public:
   bool recognises(const DescriptionView& view) const override {
-    if (!view.link().starts_with('/')) return false;
+    if (!view.link().starts_with('/') || is_of_process(view)) return false;
     if (is_path_only(view.flags())) return true;
     if (view.is(S_IFDIR)) return true;
     return view.is(S_IFREG) && view.stat().st_nlink > 0 && !is_among(kForeign, kernel::file_system_type(view.fd()));
@@ -64,10 +54,6 @@ class FileKind final : public DescriptionKind<image::File> {
     *state.mutable_path() = std::move(*path);
     state.set_flags(static_cast<uint32_t>(view.flags()));
     state.set_made_up(is_among(kMadeUp, kernel::file_system_type(view.fd())));
-    if (state.made_up() && belongs_to_process(view.link())) {
-      context.obstacle(fmt::format("{} belongs to a process and can't be opened again before that lives", view.link()),
-                       "close it before the checkpoint", "files of /proc");
-    }
     if (is_path_only(view.flags())) return state;
     state.set_position(static_cast<int64_t>(view.fdinfo().number("pos")));
     note_locks(context, view);
@@ -81,7 +67,7 @@ class FileKind final : public DescriptionKind<image::File> {
   }
 
   OwnedFd create(RestoreContext&, const image::File& state) const override {
-    OwnedFd fd = kernel::open(state.path().path(), open_flags(state));
+    OwnedFd fd = open_path(state.path(), static_cast<int>(state.flags()));
     if (state.position() != 0) kernel::seek(fd.get(), state.position(), SEEK_SET);
     return fd;
   }
