@@ -113,7 +113,7 @@ def _number_inodes(facts: Facts) -> Facts:
     nameless = {
         facts.get(f"{fd}/fdinfo/ino", "")
         for fd, link in links.items()
-        if not link.startswith("/") or link.startswith("/memfd:") or link.endswith(" (deleted)")
+        if not link.startswith("/") or re.match("/memfd:|/proc/[0-9]", link) or link.endswith(" (deleted)")
     }
     result: Facts = {}
     for key in sorted(facts, key=_natural):
