@@ -26,6 +26,7 @@ class Program:
     The lines `// key: value` of its first comment:
       needs: root                 who must run it (words: root, cpus=N)
       modes: not again (reason)   modes that make no sense for it
+      not yet: REASON             what it needs isn't built; only `control` is played, the rest is skipped
       refused: REGEX              it can't be checkpointed, and this is how the reason reads
       timeout: SECONDS            for each wait for the program
       varies: GLOB (reason)       facts of the text oracle that the program itself changes
@@ -60,6 +61,8 @@ class Program:
         return [mode for mode in possible if mode in requested]
 
     def reason_to_skip(self, mode: str) -> str | None:
+        if "not yet" in self.headers and mode != "control":
+            return "not yet: " + self.headers["not yet"][0]
         for line in self.headers.get("modes", []):
             words = re.match(r"not ([a-z, ]+?)\s*\((.*)\)$", line)
             if words and mode in re.split(r"[ ,]+", words[1]):
@@ -82,7 +85,7 @@ def first_comment(text: str) -> dict[str, list[str]]:
     for line in text.splitlines():
         if not line.startswith(mark):
             break
-        key = re.match(rf"{mark} (needs|modes|refused|timeout|varies): (.*)$", line)
+        key = re.match(rf"{mark} (needs|modes|not yet|refused|timeout|varies): (.*)$", line)
         if key:
             headers.setdefault(key[1], []).append(key[2].strip())
     return headers

@@ -30,6 +30,8 @@ ROWS: tuple[Row, ...] = (
     Row(r"^timerfd/.*(value|remaining|expir|ticks)", _drop, "an armed timer runs on"),
     Row(r"(itimers?|posix_?timers?)/.*(value|remaining|expir|overrun)", _drop, "an armed timer runs on"),
     Row(r"/.*(digest|page_?offset|pageOffset|extents?/\d+/offset)$", _drop, "where the page store put the bytes"),
+    Row(r"^cpu/rax$", _drop, "a waiting program may be caught as its call ends and is made again"),
+    Row(r"^nameless_content/(accessed|changed)_", _drop, "reading a file changes when it was last read"),
     Row(r"/.*([uscUSC]time|start_?time|startTime|cpu_?time|cpuTime)(_?ns|Ns)?$", _drop, "processor time is counted from birth"),
 )
 
@@ -50,6 +52,20 @@ def body_of(record: dict) -> dict:
             return record[name]
     bodies = [value for value in record.values() if isinstance(value, dict)]
     return bodies[0] if len(bodies) == 1 else {}
+
+
+def joined_pages(body: dict) -> dict:
+    """The page columns of an address space with adjacent ranges joined: where they are cut is the page store's business."""
+    if "page_address" not in body:
+        return body
+    ranges: list[list[int]] = []
+    for start, length in zip(map(int, body["page_address"]), map(int, body["page_length"])):
+        if ranges and sum(ranges[-1]) == start:
+            ranges[-1][1] += length
+        else:
+            ranges.append([start, length])
+    kept = {name: value for name, value in body.items() if not name.startswith("page_")}
+    return {**kept, "pages": [f"{start:x}+{length:x}" for start, length in ranges]}
 
 
 def is_reference(value: object) -> bool:
@@ -89,7 +105,7 @@ def flatten(inspected: dict) -> Flat:
     for record in records:
         kind, name = str(record.get("kind")), names.of(record.get("id"))
         flat[f"{name}/owner"] = names.of(record.get("owner", 0))
-        for path, value in leaves(body_of(record)):
+        for path, value in leaves(joined_pages(body_of(record))):
             text: str | None = names.of(value["id"]) if is_reference(value) else repr(value)
             for pattern, rewrite in rows:
                 if text is not None and pattern.search(f"{kind}/{path}"):

@@ -1,7 +1,6 @@
 // A process: what its threads share beside memory and tables. It is made when its leader is born; connected when it has
 // joined its session and process group; sealed when, being a zombie, it has died with its recorded status.
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "resources/kind.h"
 
@@ -15,7 +14,9 @@ class ProcessKind final : public TypedKind<image::Process> {
   void reach(RestoreContext& context, const Record& record, Milestone milestone) const override {
     const auto& state = record.as<image::Process>();
     if (milestone == image::CONNECTED) join_session_and_group(context, record, state);
-    if (milestone == image::SEALED && state.life() != image::Process::ALIVE) die(context, record, state);
+    // Its parent has SIGCHLD at default and no handler yet; it is told once and keeps the zombie.
+    if (milestone == image::SEALED && state.life() != image::Process::ALIVE)
+      context.end(record.id, state.exit_status());
   }
 
  private:
@@ -28,18 +29,6 @@ class ProcessKind final : public TypedKind<image::Process> {
     } else if (state.group() != 0) {
       task.room(1).call(SYS_setpgid, 0, state.group() == state.pid() ? 0 : state.group());
     }
-  }
-
-  // Its parent has SIGCHLD at default and no handler yet; it is told once and keeps the zombie.
-  static void die(RestoreContext& context, const Record& record, const image::Process& state) {
-    RestoredTask& task = context.actor_of(record.id);
-    int status = state.exit_status();
-    if (WIFEXITED(status)) {
-      task.batch().call(SYS_exit_group, WEXITSTATUS(status));
-    } else {
-      task.batch().flush();
-    }
-    context.end(record.id, status);
   }
 };
 
