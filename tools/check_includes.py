@@ -11,18 +11,17 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# What each folder links, as in CMakeLists.txt.
-ARROWS = {
-    "base": [],
-    "kernel": ["base"],
-    "tracee": ["kernel"],
-    "image": ["base", "kernel"],
-    "graph": ["kernel", "tracee", "image"],
-    "resources": ["graph"],
-    "engine": ["resources"],
-    "cli": ["engine"],
-    "libcairn": [],
-}
+LIBRARY = re.compile(r"^cairn_library\((\w+)([^)]*)\)", re.M)
+
+
+def arrows() -> dict[str, list[str]]:
+    """What each folder links, from CMakeLists.txt."""
+    text = (ROOT / "CMakeLists.txt").read_text()
+    found = {name: re.findall(r"cairn_(\w+)", links) for name, links in LIBRARY.findall(text)}
+    return found | {"libcairn": []}
+
+
+ARROWS = arrows()
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 IMPORT = re.compile(r'^\s*import\s+"([^"]+)"', re.M)
 
