@@ -12,7 +12,7 @@ namespace {
 constexpr std::chrono::milliseconds kFirst{1000}, kBetween{100};
 
 std::string describe(const std::string& what, const engine::Progress& progress) {
-  if (progress.total == 0) return fmt::format("{}: {}", what, progress.step);
+  if (progress.total == 0) return fmt::format("{}: {}: {}", what, progress.step, human_bytes(progress.done));
   uint64_t percent = static_cast<uint64_t>(100.0 * static_cast<double>(progress.done) / progress.total);
   return fmt::format("{}: {}: {} of {} ({} %)", what, progress.step, human_bytes(progress.done),
                      human_bytes(progress.total), percent);

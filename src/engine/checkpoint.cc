@@ -117,6 +117,9 @@ void Checkpoint::describe() {
 void Checkpoint::capture() {
   state_->writer->set_head(make_head(state_->command, state_->description->root()));
   Capture context(*state_->description, state_->writer->pages());
+  ProgressReporter reporter(state_->options.progress, [&] {
+    return Progress{"capture", state_->writer->pages().bytes()};
+  });
   for (auto& [id, record] : state_->description->records().all()) {
     within([&, &record = record] { return fmt::format("{} {}", record.kind, record.id.value); },
            [&, &record = record] {
@@ -138,6 +141,9 @@ void Checkpoint::prepare() {
 }
 
 void Checkpoint::commit() {
+  ProgressReporter reporter(state_->options.progress, [&] {
+    return Progress{"write to the disk", state_->writer->pages().bytes()};
+  });
   state_->writer->commit();
   state_->committed = true;
   state_->result.bytes = state_->writer->bytes();
