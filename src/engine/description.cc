@@ -1,5 +1,6 @@
 #include "engine/description.h"
 
+#include <fcntl.h>
 #include <linux/kcmp.h>
 
 #include <algorithm>
@@ -49,7 +50,10 @@ void Description::describe() {
   for (tracee::HeldProcess& process : hold_.processes()) {
     resources::Place place(*this, name_of(process));
     describe_skeleton(process);
-    if (!process.zombie && process.dead_leader.empty()) describe_process(process);
+    if (!process.tasks.empty() && process.dead_leader.empty()) {
+      check_namespaces(process);
+      describe_process(process);
+    }
   }
   run_judgements();
 }
@@ -72,7 +76,7 @@ void Description::describe_skeleton(tracee::HeldProcess& process) {
   auto state = std::make_unique<image::Process>();
   state->set_life(process.zombie ? image::Process::ZOMBIE : image::Process::ALIVE);
   state->set_pid(process.pid.value);
-  if (id != root_) state->mutable_parent()->set_id(processes_.at(process.parent).value);
+  if (id != root_) state->mutable_parent()->set_id(this->process(process.parent).value);
   state->set_group(pid_in_tree(stat.group()));
   state->set_session(pid_in_tree(stat.session()));
   state->set_exit_signal(static_cast<int>(stat.field(38)));
@@ -84,6 +88,7 @@ void Description::describe_skeleton(tracee::HeldProcess& process) {
     obstacle("its first thread has exited while others live", "let the first thread wait for the others",
              "dead leaders");
   }
+  check_outside_ids(stat, id);
   bool is_alive = !process.zombie;
   records_.add(id, "process", {}, std::move(state));
   if (!is_alive) return describe_dead(process);
@@ -110,6 +115,37 @@ void Description::check_thread(const image::Task& state, const image::Task& lead
   if (state.fs().id() != leader.fs().id()) {
     obstacle("it has a working directory of its own (unshare)", "let threads share their directory",
              "threads that share less");
+  }
+}
+
+// A session or group outside the tree is the root's own at most: the restored root joins its caller's, or starts a
+// session.
+void Description::check_outside_ids(const kernel::Stat& stat, RecordId process) {
+  if (process == root_) {
+    root_session_ = stat.session();
+    root_group_ = stat.group();
+    return;
+  }
+  if (pid_in_tree(stat.session()) == 0 && stat.session() != root_session_) {
+    obstacle(fmt::format("it is in session {}, whose leader is not in the tree", stat.session()),
+             "checkpoint from an ancestor that is in that session", "session of another process");
+  }
+  if (pid_in_tree(stat.group()) == 0 && stat.group() != root_group_) {
+    obstacle(fmt::format("it is in process group {}, whose leader is not in the tree", stat.group()),
+             "checkpoint while the leader of the group lives", "session of another process");
+  }
+}
+
+// Namespaces of its own are not rebuilt yet, so they must be refused, or they would be lost silently.
+void Description::check_namespaces(const tracee::HeldProcess& process) {
+  for (const char* name :
+       {"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "time", "time_for_children", "user", "uts"}) {
+    std::string link = fmt::format("ns/{}", name);
+    std::optional<std::string> its = process.proc.try_read_link(link);
+    std::optional<std::string> ours = kernel::try_read_link_at(AT_FDCWD, "/proc/self/" + link);
+    if (its == ours) continue;
+    obstacle(fmt::format("its {} namespace is not the one that cairn runs in ({})", name, its.value_or("unreadable")),
+             fmt::format("run cairn in that namespace (nsenter --target {} ...)", process.pid.value), "namespaces");
   }
 }
 

@@ -55,6 +55,8 @@ class Description final : public resources::DescribeContext {
   void number_records();
   void describe_skeleton(tracee::HeldProcess& process);
   void check_thread(const image::Task& state, const image::Task& leader, const tracee::Task& task);
+  void check_outside_ids(const kernel::Stat& stat, RecordId process);
+  void check_namespaces(const tracee::HeldProcess& process);
   void describe_dead(tracee::HeldProcess& process);
   RecordId structure_of(tracee::HeldProcess& process, const tracee::Task& task, resources::Level level);
   void describe_process(tracee::HeldProcess& process);
@@ -72,6 +74,7 @@ class Description final : public resources::DescribeContext {
   std::vector<graph::Obstacle> obstacles_;
   std::vector<std::string> places_;
   RecordId root_;
+  pid_t root_session_ = 0, root_group_ = 0;
   const tracee::InjectedSpace* space_ = nullptr;  // of the process that is being described
 
   std::map<HostPid, RecordId> processes_, tasks_;

@@ -1,4 +1,5 @@
 // open(2) O_TMPFILE: a file that never had a name; and one whose opened name is gone while another link lives.
+// not yet: a removed name of a file that has another is refused by name
 #include <sys/stat.h>
 
 #include "program.h"

@@ -1,4 +1,5 @@
 // pidfd_open(2): descriptors of a living child, of a zombie and of the process itself.
+// not yet: pidfds are refused by name
 #include <poll.h>
 #include <signal.h>
 

@@ -1,4 +1,5 @@
 // pipe(7): a thread waits in write on a full pipe; all that it wrote arrives, once and in order.
+// modes: not twice (the blocked write goes on by itself between the two checkpoints)
 #include "program.h"
 
 int main() {

@@ -1,4 +1,5 @@
 // pty(7): a pair inside the tree keeps number, terminal settings, window size, and passes text both ways.
+// not yet: terminals are refused by name
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <termios.h>

@@ -1,4 +1,5 @@
 // socket(2): sockets that were made and not used yet: unix, tcp, tcp6, udp; bound but not listening.
+// not yet: sockets are refused by name
 #include <netinet/in.h>
 #include <sys/socket.h>
 

@@ -1,4 +1,5 @@
 // wait(2): dead children that nobody has waited for: by exit code, by signal, with a core dump's flag; of a child too.
+// not yet: a zombie loses its command name and signal masks
 #include <signal.h>
 #include <sys/resource.h>
 

@@ -1,4 +1,5 @@
 // socket(7): buffer sizes, timeouts, low water, priority and credentials of a unix pair.
+// not yet: sockets are refused by name
 #include <sys/socket.h>
 #include <sys/time.h>
 

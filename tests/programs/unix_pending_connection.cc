@@ -1,4 +1,5 @@
 // unix(7): a connection that waits in the backlog, with data, is accepted later.
+// not yet: sockets are refused by name
 #include <sys/socket.h>
 #include <sys/un.h>
 

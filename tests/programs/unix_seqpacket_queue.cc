@@ -1,4 +1,5 @@
 // unix(7) seqpacket pair: queued messages keep their borders, an empty one too, in both directions.
+// not yet: sockets are refused by name
 #include <sys/socket.h>
 
 #include "program.h"

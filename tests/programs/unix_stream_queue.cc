@@ -1,4 +1,5 @@
 // unix(7) stream pair with unread bytes in both directions.
+// not yet: sockets are refused by name
 #include <sys/socket.h>
 
 #include "program.h"
