@@ -9,6 +9,7 @@
 #include <linux/prctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <map>
@@ -167,18 +168,40 @@ class MmDescription {
     return files_[key] = id;
   }
 
+  static std::optional<OwnedFd> open_by_descriptor(const tracee::HeldProcess& process,
+                                                   const kernel::MapsEntry& mapping) {
+    if (process.zombie) return std::nullopt;
+    for (int number : process.proc.list_numbers("fd")) {
+      std::string descriptor = fmt::format("fd/{}", number);
+      auto stat = stat_if_allowed(process.proc.fd(), descriptor);
+      if (!stat || !S_ISREG(stat->st_mode) || stat->st_ino != mapping.inode) continue;
+      if (stat->st_dev != makedev(mapping.device_major, mapping.device_minor)) continue;
+      return kernel::try_open_at(process.proc.fd(), descriptor, O_RDONLY);
+    }
+    return std::nullopt;
+  }
+
+  static std::optional<struct stat> stat_if_allowed(int directory, const std::string& path) {
+    struct stat stat {};
+    long result =
+        kernel::call("newfstatat", SYS_newfstatat, directory, kernel::arg(path.c_str()), kernel::arg(&stat), 0);
+    return result < 0 ? std::nullopt : std::optional(stat);
+  }
+
   // Opening a device could change it, so only regular files are opened (shared memory is one too).
   std::optional<OwnedFd> open_mapped(const kernel::MapsEntry& mapping) {
     std::string link = fmt::format("map_files/{:x}-{:x}", mapping.start, mapping.end);
     auto matches = [&](const std::optional<struct stat>& stat) {
       return stat && S_ISREG(stat->st_mode) && stat->st_ino == mapping.inode;
     };
-    if (matches(kernel::try_stat_at(task_.process().proc.fd(), link))) {
-      return kernel::try_open_at(task_.process().proc.fd(), link, O_RDONLY);
-    }
-    // Only CAP_CHECKPOINT_RESTORE may follow map_files; an ordinary user opens by name.
-    if (!mapping.deleted && matches(kernel::try_stat_at(AT_FDCWD, mapping.name))) {
+    const kernel::ProcDir& proc = task_.process().proc;
+    if (matches(stat_if_allowed(proc.fd(), link))) return kernel::try_open_at(proc.fd(), link, O_RDONLY);
+    // Only CAP_CHECKPOINT_RESTORE may follow map_files; an ordinary user opens by name, or what is open anyway.
+    if (!mapping.deleted && matches(stat_if_allowed(AT_FDCWD, mapping.name))) {
       return kernel::try_open_at(AT_FDCWD, mapping.name, O_RDONLY);
+    }
+    for (const tracee::HeldProcess& process : context_.processes()) {
+      if (auto file = open_by_descriptor(process, mapping)) return file;
     }
     context_.obstacle(fmt::format("it maps {}{}, which is no regular file that can be opened", mapping.name,
                                   mapping.deleted ? " (deleted)" : ""),
