@@ -102,7 +102,7 @@ class PlanBuilder {
       Order order = order_of(reference);
       if (!reference.target || order.mine == image::UNSPECIFIED) return;
       edge(reference.target, order.its, record.id, order.mine, reference.field->name().c_str());
-      bool is_use = order.mine == image::MADE && order.its == image::MADE;
+      bool is_use = reference.type == ReferenceType::kRef && order.its == image::MADE;
       if (is_use && facts_of(records_.at(reference.target)).shape == Shape::kObject) {
         edge(record.id, image::SEALED, reference.target, image::SEALED, "an object is sealed after what uses it");
       }

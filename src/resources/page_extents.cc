@@ -1,8 +1,16 @@
 #include "resources/page_extents.h"
 
+#include <sys/syscall.h>
+
 #include "kernel/calls.h"
 
 namespace cairn::resources {
+
+OwnedFd open_for_content(int fd) {
+  std::string path = fmt::format("/proc/self/fd/{}", fd);
+  long own = kernel::call("openat", SYS_openat, AT_FDCWD, kernel::arg(path.c_str()), O_RDONLY | O_NOATIME | O_CLOEXEC);
+  return own >= 0 ? OwnedFd(static_cast<int>(own)) : kernel::open(path, O_RDONLY);
+}
 
 image::PageExtents store_content(int fd, uint64_t size, image::PageWriter& pages) {
   image::PageExtents extents;

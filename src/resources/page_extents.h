@@ -6,7 +6,10 @@
 
 namespace cairn::resources {
 
-// `fd`: a readable description of our own.
+// A description of our own for reading the file behind `fd`: it has its own position, and leaves the time of the last
+// access alone where that may be asked for (O_NOATIME takes the owner).
+OwnedFd open_for_content(int fd);
+// `fd`: from open_for_content().
 image::PageExtents store_content(int fd, uint64_t size, image::PageWriter& pages);
 // Fills an empty file and gives it its size.
 void restore_content(int fd, uint64_t size, const image::PageExtents& extents, const image::Reader& image);

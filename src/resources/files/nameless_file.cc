@@ -88,8 +88,7 @@ class NamelessContentKind final : public TypedKind<NamelessContent> {
                        "remove the attributes, or close it", "deleted files");
     }
     set_attributes(*state, stat);
-    // A description of our own: reading the content moves its position.
-    return {std::move(state), kernel::open(fmt::format("/proc/self/fd/{}", view.fd()), O_RDONLY)};
+    return {std::move(state), open_for_content(view.fd())};
   }
 
   static void judge_at_end(DescribeContext& context, const DescriptionView& view, RecordId content) {

@@ -94,8 +94,7 @@ class SharedMemoryKind final : public ObjectKind<SharedMemory> {
     state->set_owner(stat.st_uid);
     state->set_group(stat.st_gid);
     refuse_outsider(context, view);
-    // A description of our own: reading the content moves its position.
-    return {std::move(state), kernel::open(fmt::format("/proc/self/fd/{}", view.fd()), O_RDONLY)};
+    return {std::move(state), open_for_content(view.fd())};
   }
 
   void capture(CaptureContext& context, SharedMemory& state, int fd) const override {
