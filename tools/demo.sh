@@ -45,6 +45,7 @@ say "2. Start redis-server and load 100,000 keys into it"
 setsid redis-server --port 0 --unixsocket "$directory/redis.sock" --save '' --enable-debug-command yes \
   --daemonize no </dev/null >redis.log 2>&1 &
 redis=$!
+disown  # it will be killed on purpose: nothing to report
 wait_until "redis answers" ask ping
 ask debug populate 100000 key 32 >/dev/null
 ask incrby counter 41 >/dev/null
@@ -54,6 +55,7 @@ echo "  process $redis holds $keys keys; the digest of all of them is $before"
 say "3. Start a python3 program: four threads, a child behind two pipes, a generator in mid-iteration"
 setsid python3 "$OLDPWD/tools/demo_worker.py" </dev/null >>worker.log 2>&1 &
 worker=$!
+disown
 wait_until "the worker works" test -s worker.log
 sleep 1
 echo "  process $worker has got to: $(last_line)"

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "resources/memory/mm.pb.h"
+#include "resources/process/comm.pb.h"
 #include "resources/process/fd_table.pb.h"
 #include "resources/registry.h"
 
@@ -37,8 +38,19 @@ std::string to_json(const google::protobuf::Message& message) {
   return json;
 }
 
-// One line about a record: kind and its scalar fields.
+// The name of what a record opens by its name: the field `path`, a text or a FilePath. Empty if it has none.
+std::string path_of(const google::protobuf::Message& body) {
+  const auto* field = body.GetDescriptor()->FindFieldByName("path");
+  if (field == nullptr || field->is_repeated()) return "";
+  const auto* reflection = body.GetReflection();
+  using Field = google::protobuf::FieldDescriptor;
+  if (field->cpp_type() == Field::CPPTYPE_STRING) return reflection->GetString(body, field);
+  return field->cpp_type() == Field::CPPTYPE_MESSAGE ? path_of(reflection->GetMessage(body, field)) : "";
+}
+
+// One line about a record: its kind, its path if it has one, else its fields.
 std::string summary(const graph::Record& record) {
+  if (std::string path = path_of(*record.body); !path.empty()) return fmt::format("{} {}", record.kind, path);
   std::string text = record.body->ShortDebugString();
   constexpr size_t kMost = 100;
   if (text.size() > kMost) text = text.substr(0, kMost) + " ...";
@@ -57,6 +69,20 @@ uint64_t stored_bytes(const image::Mm& mm) {
   return bytes;
 }
 
+// What the image needs of a host. The kinds look at this host too, which isn't told here: that is for --dry-run.
+class Needs final : public resources::CheckContext {
+ public:
+  explicit Needs(const Opened& opened) : opened_(opened) {
+    for (const auto& [id, record] : opened.records.all()) resources::kind_of(record).check(*this, record);
+  }
+  const graph::RecordSet& records() const override { return opened_.records; }
+  const graph::Tree& tree() const override { return opened_.tree; }
+  const image::Head& head() const override { return opened_.image.head(); }
+
+ private:
+  const Opened& opened_;
+};
+
 class TextReport {
  public:
   explicit TextReport(const Opened& opened) : records_(opened.records), tree_(opened.tree) {
@@ -65,6 +91,9 @@ class TextReport {
          opened.image.page_bytes());
     line("host       Linux {} {}", head.host().kernel_release(), head.host().machine());
     add_process(tree_.root(), 0);
+    line("needs");
+    Needs needs(opened);
+    for (const auto& need : needs.preconditions()) line("  {}: {}", need.object, need.needed);
   }
   std::string take() { return std::move(text_); }
 
@@ -74,11 +103,19 @@ class TextReport {
     text_ += fmt::format(format, std::forward<Args>(args)...) + "\n";
   }
 
+  std::string name_of(RecordId task) const {
+    for (const graph::Record* comm : records_.of_kind("comm")) {
+      if (comm->owner == task) return fmt::format(" ({})", comm->as<image::Comm>().name());
+    }
+    return "";
+  }
+
   void add_process(const graph::ProcessNode& process, size_t depth) {
     std::string indent(2 * depth, ' ');
     const char* life = process.alive() ? "" : " (zombie)";
-    line("{}process {}{}  group {} session {}  {} thread{}", indent, process.state->pid(), life, process.state->group(),
-         process.state->session(), process.tasks.size(), process.tasks.size() == 1 ? "" : "s");
+    line("{}process {}{}{}  group {} session {}  {} thread{}", indent, process.state->pid(), name_of(process.leader()),
+         life, process.state->group(), process.state->session(), process.tasks.size(),
+         process.tasks.size() == 1 ? "" : "s");
     const auto& leader = records_.state<image::Task>(process.leader());
     if (leader.mm().id() != 0) {
       const auto& mm = records_.state<image::Mm>({leader.mm().id()});
