@@ -4,7 +4,7 @@
 #
 #   tools/test.sh            all of it
 #   tools/test.sh --quick    the release build only, its unit tests, and one mode of the program suite
-#   tools/test.sh --full     also what takes long: every mode with the field coverage
+#   tools/test.sh --full     also what takes long: clang-tidy, and the suite with its field coverage
 #   tools/test.sh --apps     the real applications only
 #
 # What each part printed stands in build/logs/.
@@ -72,12 +72,12 @@ case $what in
     finish
     ;;
   --apps)
-    part applications suite --only 'app_*'
+    part applications suite --only 'apps/*'
     finish
     ;;
 esac
 part build-asan build asan all
-part lint tools/lint.sh
+if [ "$what" = --full ]; then part lint tools/lint.sh; else part lint tools/lint.sh --quick; fi
 part unit-release unit release
 part unit-asan unit asan
 if [ "$what" = --full ]; then part suite suite --coverage; else part suite suite; fi
