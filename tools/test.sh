@@ -2,7 +2,7 @@
 # Installs what is needed, builds, and runs every test. The last line is `N passed, N failed, N skipped`, and the exit
 # code is 1 when something failed.
 #
-#   tools/test.sh            all of it
+#   tools/test.sh            the release build, format and includes, its unit tests, every program in every mode
 #   tools/test.sh --quick    the release build only, its unit tests, and one mode of the program suite
 #   tools/test.sh --full     also what takes long: clang-tidy, and the suite with its field coverage
 #   tools/test.sh --apps     the real applications only

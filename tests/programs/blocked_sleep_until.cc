@@ -1,4 +1,5 @@
 // clock_nanosleep(2), absolute: a sleeper wakes at its time on CLOCK_MONOTONIC; a long relative sleep counts its rest.
+// modes: not again (its deadlines pass between the two restores)
 #include "program.h"
 
 int main() {

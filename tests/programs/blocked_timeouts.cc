@@ -1,4 +1,5 @@
 // Waits with a timeout, begun before: nanosleep, poll, futex, epoll_wait, select: none ends early, none with EINTR.
+// modes: not again (its deadlines pass between the two restores)
 #include <poll.h>
 #include <semaphore.h>
 #include <sys/epoll.h>
