@@ -4,7 +4,7 @@
 #
 #   tools/test.sh            the release build, format and includes, its unit tests, every program in every mode
 #   tools/test.sh --quick    the release build only, its unit tests, and one mode of the program suite
-#   tools/test.sh --full     also what takes long: clang-tidy, and the suite with its field coverage
+#   tools/test.sh --full     also what takes long: clang-tidy, the ASan/UBSan build with its unit tests, field coverage
 #   tools/test.sh --apps     the real applications only
 #
 # What each part printed stands in build/logs/.
@@ -76,9 +76,15 @@ case $what in
     finish
     ;;
 esac
-part build-asan build asan all
-if [ "$what" = --full ]; then part lint tools/lint.sh; else part lint tools/lint.sh --quick; fi
+if [ "$what" = --full ]; then
+  part build-asan build asan all
+  part lint tools/lint.sh
+  part unit-release unit release
+  part unit-asan unit asan
+  part suite suite --coverage
+  finish
+fi
+part lint tools/lint.sh --quick
 part unit-release unit release
-part unit-asan unit asan
-if [ "$what" = --full ]; then part suite suite --coverage; else part suite suite; fi
+part suite suite
 finish
