@@ -35,9 +35,9 @@ def is_frame(included: Path) -> bool:
 
 
 def is_own(file: Path, included: Path) -> bool:
-    """A kind's own header, or the header generated from its own schema."""
-    stem = included.name.split(".")[0]
-    return file.parent == included.parent and file.name.split(".")[0] == stem
+    """A kind's own header, or the header generated from its own schema; a large kind NAME has files NAME_*.cc too."""
+    stem, own = included.name.split(".")[0], file.name.split(".")[0]
+    return file.parent == included.parent and (own == stem or own.startswith(stem + "_"))
 
 
 def complaint(file: Path, included: Path) -> str | None:

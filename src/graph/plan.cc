@@ -80,8 +80,8 @@ class PlanBuilder {
     }
   }
 
-  // The node for a milestone of a record. MADE of a task is its birth; a missing CONNECTED or SEALED is the last that
-  // there is.
+  // The node for a milestone of a record. MADE of a task is its birth, BORN of a process its being made; a missing
+  // CONNECTED or SEALED is the last that there is.
   size_t node(RecordId record, Milestone milestone) const {
     size_t first = first_.at(record);
     size_t last = first;
@@ -89,7 +89,7 @@ class PlanBuilder {
       if (nodes_[i].milestone == milestone) return i;
       last = i;
     }
-    return milestone == image::MADE ? first : last;
+    return milestone == image::MADE || milestone == image::BORN ? first : last;
   }
 
   void edge(size_t before, size_t after, const char* reason) { nodes_[after].needs.push_back({before, reason}); }
@@ -99,13 +99,16 @@ class PlanBuilder {
 
   void add_reference_edges(const Record& record) {
     for_each_reference(*record.body, [&](const Reference& reference) {
+      if (!reference.target) return;
+      const char* reason = reference.field->name().c_str();
       Order order = order_of(reference);
-      if (!reference.target || order.mine == image::UNSPECIFIED) return;
-      edge(reference.target, order.its, record.id, order.mine, reference.field->name().c_str());
+      if (order.mine != image::UNSPECIFIED) edge(reference.target, order.its, record.id, order.mine, reason);
       bool is_use = reference.type == ReferenceType::kRef && order.its == image::MADE;
       if (is_use && facts_of(records_.at(reference.target)).shape == Shape::kObject) {
         edge(record.id, image::SEALED, reference.target, image::SEALED, "an object is sealed after what uses it");
       }
+      if (Order reverse = reverse_order_of(reference); reverse.mine != image::UNSPECIFIED)
+        edge(record.id, reverse.mine, reference.target, reverse.its, reason);
     });
   }
 

@@ -80,4 +80,10 @@ Order order_of(const Reference& reference) {
   return {image::UNSPECIFIED, image::UNSPECIFIED};
 }
 
+Order reverse_order_of(const Reference& reference) {
+  if (!reference.field->options().HasExtension(image::precedes)) return {image::UNSPECIFIED, image::UNSPECIFIED};
+  const image::Needs& precedes = reference.field->options().GetExtension(image::precedes);
+  return {precedes.mine(), precedes.its()};
+}
+
 }  // namespace cairn::graph

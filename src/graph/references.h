@@ -28,5 +28,7 @@ struct Order {
   image::Milestone mine, its;
 };
 Order order_of(const Reference& reference);
+// The same for the (precedes) option: its `its` needs my `mine`.
+Order reverse_order_of(const Reference& reference);
 
 }  // namespace cairn::graph
