@@ -86,6 +86,13 @@ inline constexpr int kSoPassPidfd = 76;    // SO_PASSPIDFD, 6.5
 inline constexpr int kSoPeerPidfd = 77;    // SO_PEERPIDFD, 6.5
 inline constexpr int kSoRcvPriority = 82;  // SO_RCVPRIORITY, 6.14
 inline constexpr int kSoPassRights = 83;   // SO_PASSRIGHTS, 6.16; on unless switched off
+inline constexpr int kSoInq = 84;          // SO_INQ, 6.17: SCM_INQ with each message of a unix socket
+
+// Options of ip(7) and tcp(7), linux/in.h and linux/tcp.h.
+inline constexpr int kIpLocalPortRange = 51;      // IP_LOCAL_PORT_RANGE, 6.3
+inline constexpr int kTcpRetransmitMaximum = 44;  // TCP_RTO_MAX_MS, 6.15
+inline constexpr int kTcpRetransmitMinimum = 45;  // TCP_RTO_MIN_US, 6.15
+inline constexpr int kTcpDelayedAckMaximum = 46;  // TCP_DELACK_MAX_US, 6.15
 
 // statx(2), linux/stat.h.
 inline constexpr unsigned kStatxMountIdUnique =
