@@ -255,14 +255,21 @@ RecordId Description::description(HostPid process, int number) {
   if (is_new) pidfd->second = kernel::pidfd_open(process);
   std::optional<OwnedFd> duplicate = kernel::try_pidfd_getfd(pidfd->second.get(), number);
   if (!duplicate) return {};
-  // The index keeps one descriptor for each description; views need one of their own only while they are new.
-  size_t index = descriptions_.find_or_add(std::move(*duplicate));
-  RecordId& id = by_number_[{process, number}];
-  if (index < description_records_.size()) return id = description_records_[index];
-  description_records_.push_back(id = records_.reserve());
-  resources::DescriptionView view(kernel::duplicate(descriptions_.fd(index)), process, number);
+  return by_number_[{process, number}] = describe_once(std::move(*duplicate), process, number);
+}
+
+RecordId Description::description_in_flight(OwnedFd duplicate, HostPid holder) {
+  return describe_once(std::move(duplicate), holder, resources::DescriptionView::kInFlight);
+}
+
+// The index keeps one descriptor for each description; views need one of their own only while they are new.
+RecordId Description::describe_once(OwnedFd duplicate, HostPid holder, int number) {
+  size_t index = descriptions_.find_or_add(std::move(duplicate));
+  if (index < description_records_.size()) return description_records_[index];
+  RecordId id = records_.reserve();
+  description_records_.push_back(id);
   description_indices_[id] = index;
-  describe_view(id, view);
+  describe_view(id, {kernel::duplicate(descriptions_.fd(index)), holder, number, {}, id});
   return id;
 }
 

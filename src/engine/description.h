@@ -36,6 +36,7 @@ class Description final : public resources::DescribeContext {
   RecordId object(const std::string& kind, const std::string& key, const std::function<NewObject()>& describe) override;
   RecordId description(HostPid process, int number) override;
   RecordId description_of(OwnedFd file, HostPid process, int flags) override;
+  RecordId description_in_flight(OwnedFd duplicate, HostPid holder) override;
   RecordId process(HostPid pid) override;
   RecordId task(HostPid tid) override;
   std::vector<tracee::HeldProcess>& processes() override { return hold_.processes(); }
@@ -66,6 +67,7 @@ class Description final : public resources::DescribeContext {
   void describe_attributes(RecordId owner, resources::Level level, const resources::TaskView& view,
                            tracee::Batch& batch);
   void finish_readings();
+  RecordId describe_once(OwnedFd duplicate, HostPid holder, int number);
   void describe_view(RecordId id, const resources::DescriptionView& view);
   int32_t pid_in_tree(pid_t host) const;
 

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include "kernel/socket.h"
+
 namespace cairn::resources {
 namespace {
 
@@ -12,7 +14,7 @@ kernel::ProcDir open_task_dir(HostPid process, HostPid thread) {
 }
 
 template <typename Value, typename Read>
-const Value& once(std::optional<Value>& cache, Read read) {
+const Value& cached(std::optional<Value>& cache, Read read) {
   if (!cache) cache = read();
   return *cache;
 }
@@ -23,35 +25,46 @@ TaskView::TaskView(tracee::HeldProcess& process, tracee::Task& task)
     : process_(&process), task_(&task), proc_(open_task_dir(process.pid, task.thread())) {}
 
 const kernel::KeyValues& TaskView::status() const {
-  return once(status_, [&] { return proc_.status(); });
+  return cached(status_, [&] { return proc_.status(); });
 }
 
 const kernel::Stat& TaskView::stat() const {
-  return once(stat_, [&] { return proc_.stat(); });
+  return cached(stat_, [&] { return proc_.stat(); });
 }
 
-DescriptionView::DescriptionView(OwnedFd duplicate, HostPid holder, int number, std::optional<int> flags)
-    : fd_(std::move(duplicate)), holder_(holder), number_(number), flags_(flags) {}
+DescriptionView::DescriptionView(OwnedFd duplicate, HostPid holder, int number, std::optional<int> flags,
+                                 RecordId record)
+    : fd_(std::move(duplicate)), holder_(holder), number_(number), record_(record), flags_(flags) {}
 
 const std::string& DescriptionView::link() const {
-  return once(link_, [&] { return kernel::read_link_at(AT_FDCWD, fmt::format("/proc/self/fd/{}", fd())); });
+  return cached(link_, [&] { return kernel::read_link_at(AT_FDCWD, fmt::format("/proc/self/fd/{}", fd())); });
 }
 
 const kernel::KeyValues& DescriptionView::fdinfo() const {
-  return once(fdinfo_,
-              [&] { return kernel::KeyValues::parse(kernel::read_file(fmt::format("/proc/self/fdinfo/{}", fd()))); });
+  return cached(fdinfo_,
+                [&] { return kernel::KeyValues::parse(kernel::read_file(fmt::format("/proc/self/fdinfo/{}", fd()))); });
 }
 
 const struct stat& DescriptionView::stat() const {
-  return once(stat_, [&] { return kernel::fstat(fd()); });
+  return cached(stat_, [&] { return kernel::fstat(fd()); });
 }
 
 int DescriptionView::flags() const {
-  return once(flags_, [&] { return kernel::fcntl(fd(), F_GETFL); });
+  return cached(flags_, [&] { return kernel::fcntl(fd(), F_GETFL); });
+}
+
+SocketToggle::SocketToggle(int fd, int level, int option, int value)
+    : fd_(fd), level_(level), option_(option), original_(kernel::socket_option(fd, level, option)) {
+  if (value != original_) kernel::set_socket_option(fd, level, option, value);
+}
+
+SocketToggle::~SocketToggle() {
+  std::string_view value(reinterpret_cast<const char*>(&original_), sizeof(original_));
+  kernel::try_set_socket_option(fd_, level_, option_, value);
 }
 
 const std::vector<kernel::FileLock>& DescribeContext::locks() {
-  return once(locks_, [] { return kernel::parse_locks(kernel::read_file("/proc/locks")); });
+  return cached(locks_, [] { return kernel::parse_locks(kernel::read_file("/proc/locks")); });
 }
 
 graph::Outside& DescribeContext::outside() {

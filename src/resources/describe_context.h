@@ -17,6 +17,7 @@
 #include "image/writer.h"
 #include "kernel/procfs.h"
 #include "memory/shared_pages.h"
+#include "resources/once.h"
 #include "tracee/batch.h"
 #include "tracee/hold.h"
 
@@ -46,15 +47,17 @@ class TaskView {
 // was opened by its map_files link. Reading through it must not change the object: no read(2), no seek.
 class DescriptionView {
  public:
-  // `number` is the descriptor in `holder`, or -1 for the file of a mapping.
-  DescriptionView(OwnedFd duplicate, HostPid holder, int number, std::optional<int> flags = {});
+  // `number` is the descriptor in `holder`, or one of these: the file of a mapping, something in the queue of a socket.
+  static constexpr int kMapping = -1, kInFlight = -2;
+  DescriptionView(OwnedFd duplicate, HostPid holder, int number, std::optional<int> flags = {}, RecordId record = {});
   DescriptionView(DescriptionView&&) = default;
   int fd() const { return fd_.get(); }
   HostPid holder() const { return holder_; }
   int number() const { return number_; }
-  bool is_mapping() const { return number_ < 0; }
-  const std::string& link() const;          // /proc/self/fd/N
-  const kernel::KeyValues& fdinfo() const;  // of our duplicate: pos, flags, and the kind's own lines
+  bool is_mapping() const { return number_ == kMapping; }
+  RecordId record() const { return record_; }  // the one that will be made of this; 0 for the file of a mapping
+  const std::string& link() const;             // /proc/self/fd/N
+  const kernel::KeyValues& fdinfo() const;     // of our duplicate: pos, flags, and the kind's own lines
   const struct stat& stat() const;
   int flags() const;  // F_GETFL; for the file of a mapping, what the mapping needs
   bool is(mode_t type) const { return (stat().st_mode & S_IFMT) == type; }
@@ -63,10 +66,22 @@ class DescriptionView {
   OwnedFd fd_;
   HostPid holder_;
   int number_;
+  RecordId record_;
   mutable std::optional<int> flags_;
   mutable std::optional<std::string> link_;
   mutable std::optional<kernel::KeyValues> fdinfo_;
   mutable std::optional<struct stat> stat_;
+};
+
+// An int option of a live socket that is set for a moment, so that something can be read; the destructor puts it back.
+class SocketToggle {
+ public:
+  SocketToggle(int fd, int level, int option, int value);
+  SocketToggle(const SocketToggle&) = delete;
+  virtual ~SocketToggle();
+
+ protected:
+  int fd_, level_, option_, original_;
 };
 
 // Implemented by the engine.
@@ -99,6 +114,9 @@ class DescribeContext {
   // The record of the file behind a mapping or another handle of ours that has no descriptor in the tree. `flags` as
   // for open(2).
   virtual RecordId description_of(OwnedFd file, HostPid process, int flags) = 0;
+  // The record of a description that was found in flight (SCM_RIGHTS), perhaps the same that descriptors of the tree
+  // have. `holder` has the socket.
+  virtual RecordId description_in_flight(OwnedFd duplicate, HostPid holder) = 0;
   // The process or task record with this id in cairn's pid namespace; 0 when it is outside the tree.
   virtual RecordId process(HostPid pid) = 0;
   virtual RecordId task(HostPid tid) = 0;
@@ -114,6 +132,18 @@ class DescribeContext {
   // Who outside the tree has what the tree has. Asking costs a walk over all processes of the host, once.
   graph::Outside& outside();
 
+  // Changes a live socket until the returned object goes. The engine first tells the guard how to undo it, should cairn
+  // be killed meanwhile.
+  virtual std::unique_ptr<SocketToggle> toggle(int fd, int level, int option, int value) {
+    return std::make_unique<SocketToggle>(fd, level, option, value);
+  }
+
+  // One object of this type for the whole checkpoint.
+  template <typename T>
+  T& once() {
+    return once_.get<T>();
+  }
+
   // For what can only be judged when the whole tree has been described, such as who holds the other end of a pipe.
   void at_end(std::function<void()> judgement) { judgements_.push_back(std::move(judgement)); }
   // The engine's: runs these when every record is there, before the obstacles are judged.
@@ -124,6 +154,7 @@ class DescribeContext {
   std::set<std::pair<HostPid, int>> locked_;
   std::optional<graph::Outside> outside_;
   std::vector<std::function<void()>> judgements_;
+  Once once_;
 };
 
 class Place {

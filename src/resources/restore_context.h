@@ -8,6 +8,7 @@
 #include "graph/records.h"
 #include "image/reader.h"
 #include "memory/extents.h"
+#include "resources/once.h"
 #include "tracee/batch.h"
 
 namespace cairn::resources {
@@ -80,6 +81,15 @@ class RestoreContext {
   virtual Root root_origin() const = 0;
   // Ids outside the tree: 0 means "start your own".
   virtual bool root_starts_session() const = 0;
+
+  // One object of this type for the whole restore.
+  template <typename T>
+  T& once() {
+    return once_.get<T>();
+  }
+
+ private:
+  Once once_;
 };
 
 }  // namespace cairn::resources

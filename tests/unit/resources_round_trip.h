@@ -38,13 +38,11 @@ class Described final : public DescribeContext {
     OwnedFd self = kernel::pidfd_open({::getpid()});
     auto duplicate = kernel::try_pidfd_getfd(self.get(), number);
     if (!duplicate) return {};
-    size_t index = descriptions_.find_or_add(std::move(*duplicate));
-    if (index < ids_.size()) return ids_[index];
-    RecordId id = records_.reserve();
-    ids_.push_back(id);
-    handles_[id] = kernel::duplicate(descriptions_.fd(index));
-    add(id, DescriptionView(kernel::duplicate(descriptions_.fd(index)), {::getpid()}, number));
-    return id;
+    return describe_once(std::move(*duplicate), {::getpid()}, number);
+  }
+
+  RecordId description_in_flight(OwnedFd duplicate, HostPid holder) override {
+    return describe_once(std::move(duplicate), holder, DescriptionView::kInFlight);
   }
 
   RecordId description_of(OwnedFd file, HostPid process, int flags) override {
@@ -57,6 +55,7 @@ class Described final : public DescribeContext {
   RecordId process(HostPid pid) override { return {pid.value == ::getpid() ? uint64_t{1} << 40 : 0}; }
   RecordId task(HostPid) override { return {}; }
   std::vector<tracee::HeldProcess>& processes() override { return none_; }
+  bool is_batch_region(RemoteAddress) const override { return false; }
   graph::RecordSet& records() override { return records_; }
 
   int handle(RecordId id) const {
@@ -64,10 +63,25 @@ class Described final : public DescribeContext {
     return place == handles_.end() ? -1 : place->second.get();
   }
   RecordId describe(int fd) { return description({::getpid()}, fd); }
+  // Closes the duplicates.
+  void forget() {
+    descriptions_ = {};
+    handles_.clear();
+  }
 
   std::vector<std::string> obstacles;
 
  private:
+  RecordId describe_once(OwnedFd duplicate, HostPid holder, int number) {
+    size_t index = descriptions_.find_or_add(std::move(duplicate));
+    if (index < ids_.size()) return ids_[index];
+    RecordId id = records_.reserve();
+    ids_.push_back(id);
+    handles_[id] = kernel::duplicate(descriptions_.fd(index));
+    add(id, DescriptionView(kernel::duplicate(descriptions_.fd(index)), holder, number, {}, id));
+    return id;
+  }
+
   void add(RecordId id, const DescriptionView& view) {
     int found = 0;
     for (const auto& kind : description_kinds()) {
