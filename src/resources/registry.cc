@@ -27,6 +27,7 @@ namespace cairn::resources {
   KIND(file) \
   KIND(file_locks) \
   KIND(fs_state) \
+  KIND(inet_listener) \
   KIND(interval_timers, .sets = {kSignals}) \
   KIND(io_ports) \
   KIND(io_priority, .needs = {kPrivilege}) \
@@ -59,6 +60,7 @@ namespace cairn::resources {
   KIND(sigactions, .needs = {kQuietChildren}, .clobbers = {kSignals}) \
   KIND(sighand) \
   KIND(signalfd) \
+  KIND(socket_options) \
   KIND(speculation) \
   KIND(status_flags) \
   KIND(syscall_user_dispatch) \
@@ -68,8 +70,9 @@ namespace cairn::resources {
   KIND(timer_slack) \
   KIND(timerfd) \
   KIND(trapped_instructions) \
-  KIND(working_directory, .needs = {kPrivilege})
-// clang-format on
+  KIND(unix_socket) \
+  KIND(unsupported_socket) \
+  KIND(working_directory, .needs = {kPrivilege})  // clang-format on
 
 #define CAIRN_DECLARE(name, ...) const Kind& name##_kind();
 CAIRN_KINDS(CAIRN_DECLARE)

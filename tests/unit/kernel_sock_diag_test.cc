@@ -146,7 +146,7 @@ uint32_t inode_of(int fd) { return static_cast<uint32_t>(fstat(fd).st_ino); }
 TEST(SockDiag, DumpsOwnUnixSockets) {
   auto [a, b] = make_socket_pair({AF_UNIX, SOCK_STREAM, 0});
   write_all(a.get(), "12345", 5);
-  shutdown(a.get(), SHUT_WR);
+  kernel::shutdown(a.get(), SHUT_WR);
   auto all = dump_unix_sockets();
   auto info = std::find_if(all.begin(), all.end(), [&](auto& socket) { return socket.inode == inode_of(b.get()); });
   ASSERT_NE(info, all.end());
@@ -158,9 +158,9 @@ TEST(SockDiag, DumpsOwnUnixSockets) {
 TEST(SockDiag, DumpsConnectionsThatWait) {
   OwnedFd listener = make_socket({AF_UNIX, SOCK_STREAM, 0}), client = make_socket({AF_UNIX, SOCK_STREAM, 0});
   SocketAddress name = SocketAddress::unix(std::string("\0cairn sock_diag ", 17) + std::to_string(::getpid()));
-  bind(listener.get(), name);
-  listen(listener.get(), 77);
-  connect(client.get(), name);
+  kernel::bind(listener.get(), name);
+  kernel::listen(listener.get(), 77);
+  kernel::connect(client.get(), name);
   auto all = dump_unix_sockets();
   auto info =
       std::find_if(all.begin(), all.end(), [&](auto& socket) { return socket.inode == inode_of(listener.get()); });
@@ -172,8 +172,8 @@ TEST(SockDiag, DumpsConnectionsThatWait) {
 
 TEST(SockDiag, DumpsOwnTcpSockets) {
   OwnedFd listener = make_socket({AF_INET, SOCK_STREAM, 0});
-  bind(listener.get(), SocketAddress::inet(std::string("\x7f\0\0\1", 4), 0));
-  listen(listener.get(), 9);
+  kernel::bind(listener.get(), SocketAddress::inet(std::string("\x7f\0\0\1", 4), 0));
+  kernel::listen(listener.get(), 9);
   auto all = dump_inet_sockets(AF_INET, IPPROTO_TCP);
   auto info =
       std::find_if(all.begin(), all.end(), [&](auto& socket) { return socket.inode == inode_of(listener.get()); });

@@ -55,7 +55,6 @@ class Described final : public DescribeContext {
   RecordId process(HostPid pid) override { return {pid.value == ::getpid() ? uint64_t{1} << 40 : 0}; }
   RecordId task(HostPid) override { return {}; }
   std::vector<tracee::HeldProcess>& processes() override { return none_; }
-  bool is_batch_region(RemoteAddress) const override { return false; }
   graph::RecordSet& records() override { return records_; }
 
   int handle(RecordId id) const {
