@@ -1,5 +1,4 @@
 # A perl program: hashes, closures, an alarm handler and a child that answers over a socket pair.
-# not yet: sockets are refused by name
 from __future__ import annotations
 
 from harness.app import App as Base

@@ -1,5 +1,4 @@
 # A redis server with data in memory and nobody connected: two cycles, then everything is still there and more goes in.
-# not yet: sockets are refused by name
 from __future__ import annotations
 
 import socket

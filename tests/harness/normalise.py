@@ -164,10 +164,22 @@ def _continues(first_key: str, first: str, second_key: str, second: str) -> bool
     return not has_file or offsets[1] - offsets[0] == second_start - first_start
 
 
+def _unix_stream_unsent(facts: Facts) -> Facts:
+    def is_unix_stream(key: str) -> bool:
+        of_socket = [facts.get(f"{key}/socket/{option}") for option in ("SO_DOMAIN", "SO_TYPE")]
+        return of_socket == ["01000000", "01000000"]
+
+    return {
+        key: "some" if key.endswith("/unsent") and value != "0" and is_unix_stream(key[: -len("/unsent")]) else value
+        for key, value in facts.items()
+    }
+
+
 # Rows that need all facts at once.
 WHOLE_ROWS: tuple[tuple[Callable[[Facts], Facts], str], ...] = (
     (_outside_parent, "the parent of the root is whoever started or restored it"),
     (_number_inodes, "numbers of pipes, sockets, memory files and nameless files are given out by the kernel"),
+    (_unix_stream_unsent, "the kernel counts the memory of unread bytes, which depends on how they were cut when sent"),
     (_merge_mappings, "adjacent mappings with equal attributes are one or two as the kernel likes"),
 )
 

@@ -1,5 +1,4 @@
 // accept(2), recv(2), connect(2) to a full backlog: socket calls in progress are completed by what comes later.
-// not yet: sockets are refused by name
 #include <sys/socket.h>
 #include <sys/un.h>
 

@@ -1,5 +1,4 @@
 // socket(7) SO_RCVTIMEO: a receive with a timeout gets what comes in time, without EINTR; so does a timed epoll_wait.
-// not yet: sockets are refused by name
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>

@@ -1,5 +1,4 @@
 // epoll(7): items of several kinds come back with their events and all 64 bits of their data.
-// not yet: sockets are refused by name
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>

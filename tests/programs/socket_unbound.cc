@@ -1,5 +1,5 @@
+// not yet: UDP sockets are refused by name
 // socket(2): sockets that were made and not used yet: unix, tcp, tcp6, udp; bound but not listening.
-// not yet: sockets are refused by name
 #include <netinet/in.h>
 #include <sys/socket.h>
 

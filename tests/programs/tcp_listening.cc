@@ -1,5 +1,4 @@
 // tcp(7): listening sockets, IPv4 and IPv6, take connections at their old ports; options are handed down.
-// not yet: sockets are refused by name
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
+// not yet: UDP sockets are refused by name
 // udp(7): bound and connected sockets send and receive at their old ports.
-// not yet: sockets are refused by name
 #include <netinet/in.h>
 #include <sys/socket.h>
 

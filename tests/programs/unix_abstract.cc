@@ -1,5 +1,4 @@
 // unix(7): a datagram socket bound to an abstract name with a zero byte in it, and one connected to it.
-// not yet: sockets are refused by name
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -1,6 +1,5 @@
 // unix(7): both ends of a connection that came through a listener at a path: names, peer names, data, between
 // processes.
-// not yet: sockets are refused by name
 #include <sys/socket.h>
 #include <sys/un.h>
 

@@ -1,5 +1,4 @@
 // unix(7) SO_PEERCRED: the pair names the process that made it, also in a child that holds it now.
-// not yet: sockets are refused by name
 #include <sys/socket.h>
 
 #include "program.h"

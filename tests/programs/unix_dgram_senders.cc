@@ -1,5 +1,4 @@
 // unix(7): a datagram queue with messages of several senders: each keeps its sender's name.
-// not yet: sockets are refused by name
 #include <sys/socket.h>
 #include <sys/un.h>
 

@@ -1,5 +1,4 @@
 // unix(7) streams: one shut down for writing, one whose peer is gone: data first, then end of file; EPIPE.
-// not yet: sockets are refused by name
 #include <signal.h>
 #include <sys/socket.h>
 

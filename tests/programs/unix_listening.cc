@@ -1,5 +1,4 @@
 // unix(7): a socket that listens at a path takes connections; its options and its backlog hold.
-// not yet: sockets are refused by name
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>

@@ -1,5 +1,4 @@
 // socket(7): buffer sizes, timeouts, low water, priority and credentials of a unix pair.
-// not yet: sockets are refused by name
 #include <sys/socket.h>
 #include <sys/time.h>
 

@@ -1,5 +1,4 @@
 // unix(7) SCM_RIGHTS: descriptors in flight, one of which no process holds otherwise, arrive with their message.
-// not yet: sockets are refused by name
 #include <sys/socket.h>
 
 #include "program.h"

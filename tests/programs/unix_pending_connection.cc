@@ -1,5 +1,6 @@
+// refused: wait at
+// A connection that waits is refused for now: nobody but the accepting program can read what it brings.
 // unix(7): a connection that waits in the backlog, with data, is accepted later.
-// not yet: sockets are refused by name
 #include <sys/socket.h>
 #include <sys/un.h>
 

@@ -1,5 +1,4 @@
 // unix(7) seqpacket pair: queued messages keep their borders, an empty one too, in both directions.
-// not yet: sockets are refused by name
 #include <sys/socket.h>
 
 #include "program.h"

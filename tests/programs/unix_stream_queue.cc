@@ -1,5 +1,4 @@
 // unix(7) stream pair with unread bytes in both directions.
-// not yet: sockets are refused by name
 #include <sys/socket.h>
 
 #include "program.h"

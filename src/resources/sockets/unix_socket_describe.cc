@@ -43,17 +43,21 @@ struct UnixSockets {
     auto place = members.find(inode);
     return place == members.end() ? nullptr : &place->second;
   }
-  // Who has (and, unlike an accepted socket, holds) this name.
+  // Who has (and, unlike an accepted socket, holds) this name. A path may be relative: one of the tree comes first.
   const UnixSocketInfo* listener_at(const std::string& name) const { return find(listeners_, name); }
   const UnixSocketInfo* datagram_socket_at(const std::string& name) const { return find(datagrams_, name); }
 
  private:
-  const UnixSocketInfo* find(const std::map<std::string, uint32_t>& index, const std::string& name) const {
-    auto place = index.find(name);
-    return place == index.end() ? nullptr : &by_inode.at(place->second);
+  using Index = std::multimap<std::string, uint32_t>;
+
+  const UnixSocketInfo* find(const Index& index, const std::string& name) const {
+    auto [first, last] = index.equal_range(name);
+    if (first == last) return nullptr;
+    auto member = std::find_if(first, last, [&](const auto& entry) { return members.contains(entry.second); });
+    return &by_inode.at((member == last ? first : member)->second);
   }
 
-  std::map<std::string, uint32_t> listeners_, datagrams_;
+  Index listeners_, datagrams_;
 };
 
 bool is_abstract(const std::string& name) { return name.starts_with('\0'); }
@@ -384,8 +388,12 @@ class Linking {
 
   // A named datagram comes from its sender if that is here. An abstract name of an outsider can't be borrowed.
   void link_senders() {
+    if (state_.type() != UnixSocket::DATAGRAM || !state_.has_name()) return;
     for (image::UnixMessage& message : *state_.mutable_queue()) {
-      if (message.sender_name().empty()) continue;
+      if (message.sender_name().empty()) {
+        if (RecordId sender = nameless_sender()) message.mutable_sender()->set_id(sender.value);
+        continue;
+      }
       const UnixSocketInfo* sender = sockets_.datagram_socket_at(message.sender_name());
       if (sender == nullptr) continue;
       if (const UnixSockets::Member* member = sockets_.member(sender->inode)) {
@@ -396,6 +404,20 @@ class Linking {
                           kAgain, kOutsiders);
       }
     }
+  }
+
+  // The one socket of the tree that has sent something and has no name, if there is just one: the kernel counts against
+  // its send buffer what is unread.
+  RecordId nameless_sender() const {
+    RecordId found;
+    for (const auto& [inode, member] : sockets_.members) {
+      const UnixSocketInfo& info = sockets_.by_inode.at(inode);
+      bool is_candidate = info.type == SOCK_DGRAM && info.name.empty() && info.send_queue != 0 && inode != info_.inode;
+      if (!is_candidate) continue;
+      if (found) return {};
+      found = member.record;
+    }
+    return found;
   }
 
   DescribeContext& context_;
