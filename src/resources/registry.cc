@@ -70,6 +70,7 @@ namespace cairn::resources {
   KIND(timer_slack) \
   KIND(timerfd) \
   KIND(trapped_instructions) \
+  KIND(udp_socket) \
   KIND(unix_socket) \
   KIND(unsupported_socket) \
   KIND(working_directory, .needs = {kPrivilege})  // clang-format on

@@ -1,4 +1,3 @@
-// not yet: UDP sockets are refused by name
 // socket(2): sockets that were made and not used yet: unix, tcp, tcp6, udp; bound but not listening.
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -1,4 +1,3 @@
-// not yet: UDP sockets are refused by name
 // udp(7): bound and connected sockets send and receive at their old ports.
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -412,6 +412,47 @@ TEST(Tcp, ConnectionsAreRefusedByName) {
   EXPECT_TRUE(mentions(obstacles_of({client.get()}), "CLOSE_WAIT"));
 }
 
+constexpr SocketType kUdp{AF_INET, SOCK_DGRAM, IPPROTO_UDP};
+
+TEST(Udp, BoundAndConnected) {
+  std::vector<OwnedFd> old;
+  for (int i = 0; i < 3; ++i) old.push_back(kernel::make_socket(kUdp));
+  kernel::bind(old[0].get(), SocketAddress::inet(kLoopback, 0));
+  SocketAddress server = kernel::socket_name(old[0].get());
+  kernel::connect(old[1].get(), server);
+  SocketAddress client = kernel::socket_name(old[1].get());
+  auto made = in_turn(old);
+  EXPECT_EQ(kernel::socket_name(made[0].get()), server);
+  EXPECT_EQ(kernel::socket_name(made[1].get()), client);
+  EXPECT_EQ(*kernel::try_peer_name(made[1].get()), server);
+  EXPECT_FALSE(kernel::try_peer_name(made[2].get()));
+  send(made[1].get(), "datagram");
+  EXPECT_EQ(receive(made[0].get()), "datagram");
+}
+
+TEST(Udp, WhatIsInItsQueuesIsRefused) {
+  OwnedFd server = kernel::make_socket(kUdp), client = kernel::make_socket(kUdp), refused = kernel::make_socket(kUdp);
+  kernel::bind(server.get(), SocketAddress::inet(kLoopback, 0));
+  kernel::connect(client.get(), kernel::socket_name(server.get()));
+  kernel::connect(refused.get(), SocketAddress::inet(kLoopback, 1));
+  send(client.get(), "");
+  EXPECT_TRUE(mentions(obstacles_of({server.get()}), "unread"));
+  EXPECT_EQ(::send(client.get(), "corked", 6, MSG_MORE), 6);
+  EXPECT_TRUE(mentions(obstacles_of({client.get()}), "not sent yet"));
+  send(refused.get(), "to nobody");
+  EXPECT_TRUE(mentions(obstacles_of({refused.get()}), "error is pending"));
+  EXPECT_EQ(::send(refused.get(), "x", 1, 0), -1) << "describing it took the error away";
+}
+
+TEST(Udp, MembershipsAreRefused) {
+  OwnedFd four = kernel::make_socket(kUdp);
+  ip_mreqn request{{htonl(0xe1020304)}, {}, 1};  // 225.2.3.4 on the loopback interface
+  if (::setsockopt(four.get(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof(request)) != 0)
+    GTEST_SKIP() << "no multicast here";
+  EXPECT_TRUE(mentions(obstacles_of({four.get()}), "225.2.3.4"));
+  EXPECT_TRUE(obstacles_of({kernel::make_socket(kUdp).get()}).empty());
+}
+
 TEST(Sockets, OthersAreRefusedByName) {
   OwnedFd netlink = kernel::make_socket({AF_NETLINK, SOCK_RAW, 15});
   EXPECT_TRUE(mentions(obstacles_of({netlink.get()}), "netlink raw, protocol 15"));

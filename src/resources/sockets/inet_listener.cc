@@ -13,6 +13,7 @@
 
 #include "kernel/sock_diag.h"
 #include "kernel/socket.h"
+#include "resources/inet_binding.h"
 #include "resources/kind.h"
 #include "resources/sockets/inet_listener.pb.h"
 
@@ -45,15 +46,6 @@ struct SignedSockets {
   }
 };
 
-bool flag(int fd, int level, int option) {
-  return kernel::try_socket_option_as<int>(fd, level, option).value_or(0) != 0;
-}
-
-std::string text_of(std::string value) {
-  value.resize(std::min(value.find('\0'), value.size()));
-  return value;
-}
-
 class InetListenerKind final : public DescriptionKind<image::InetListener> {
  public:
   // A socket whose connection has ended is in state CLOSE too, but shut down (POLLRDHUP) or in error.
@@ -66,20 +58,14 @@ class InetListenerKind final : public DescriptionKind<image::InetListener> {
 
   image::InetListener describe(DescribeContext& context, const DescriptionView& view) const override {
     image::InetListener state;
-    kernel::SocketAddress name = kernel::socket_name(view.fd());
-    state.set_ipv6(name.family() == AF_INET6);
-    if (name.port() != 0 || !name.is_any()) {
-      state.set_address(name.inet_address());
-      state.set_port(name.port());
-      if (name.scope() != 0) state.set_scope(name.scope());
-    }
-    describe_rights(view, state);
+    *state.mutable_binding() = describe_binding(view);
     tcp_info info = info_of(view.fd());
     state.set_listening(info.tcpi_state == TCP_LISTEN);
     if (state.listening()) {
       state.set_backlog(info.tcpi_sacked);
       if (info.tcpi_unacked != 0) {
-        context.obstacle(fmt::format("{} connections wait at {} to be accepted", info.tcpi_unacked, name.text()),
+        context.obstacle(fmt::format("{} connections wait at {} to be accepted", info.tcpi_unacked,
+                                     kernel::socket_name(view.fd()).text()),
                          "again: the program will accept them", "connections that wait to be accepted");
       }
     }
@@ -88,81 +74,22 @@ class InetListenerKind final : public DescriptionKind<image::InetListener> {
   }
 
   OwnedFd create(RestoreContext&, const image::InetListener& state) const override {
-    OwnedFd fd = make(state);
-    if (state.has_address()) {
-      int result = kernel::try_bind(fd.get(), address_of(state));
-      if (result == -EADDRINUSE && !state.reuse_address()) {
-        // Connections of the past (TIME_WAIT) may be in the way; the option gets its own value back afterwards.
-        kernel::set_socket_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-        result = kernel::try_bind(fd.get(), address_of(state));
-      }
-      if (result < 0) throw Error::system(fmt::format("bind {}", address_of(state).text()), -result);
-    }
+    OwnedFd fd = make_bound(state.binding(), SOCK_STREAM, IPPROTO_TCP);
     if (state.listening()) kernel::listen(fd.get(), static_cast<int>(state.backlog()));
     return fd;
   }
 
   void check(CheckContext& context, const image::InetListener& state) const override {
-    if (!state.has_address()) return;
-    Precondition precondition{.object = fmt::format("tcp {}", address_of(state).text()),
-                              .needed = "can be bound to",
-                              .met = true,
-                              .found = ""};
-    try {
-      OwnedFd fd = make(state);
-      kernel::set_socket_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-      kernel::bind(fd.get(), address_of(state));
-    } catch (const Error& error) {
-      precondition.met = false;
-      precondition.found = error.text();
-    }
-    context.add(std::move(precondition));
+    check_binding(context, state.binding(), SOCK_STREAM, IPPROTO_TCP);
   }
 
  private:
-  static void describe_rights(const DescriptionView& view, image::InetListener& state) {
-    int fd = view.fd();
-    state.set_user(view.stat().st_uid);
-    state.set_device(text_of(kernel::try_socket_option(fd, SOL_SOCKET, SO_BINDTODEVICE).value_or("")));
-    state.set_reuse_address(flag(fd, SOL_SOCKET, SO_REUSEADDR));
-    state.set_reuse_port(flag(fd, SOL_SOCKET, SO_REUSEPORT));
-    state.set_any_address(flag(fd, IPPROTO_IP, IP_FREEBIND));
-    state.set_transparent(flag(fd, IPPROTO_IP, IP_TRANSPARENT));
-    if (state.ipv6()) state.set_ipv6_only(flag(fd, IPPROTO_IPV6, IPV6_V6ONLY));
-  }
-
   static void refuse_keys(DescribeContext& context, const DescriptionView& view) {
     bool is_signed = context.once<SignedSockets>().by_inode.contains(static_cast<uint32_t>(view.stat().st_ino));
     if (is_signed || kernel::try_socket_option(view.fd(), IPPROTO_TCP, kTcpAoInfo)) {
       context.obstacle("it has keys for signed segments (TCP_MD5SIG or TCP_AO), which can't be read",
                        "remove the keys, or close the socket", "tcp keys");
     }
-  }
-
-  static kernel::SocketAddress address_of(const image::InetListener& state) {
-    return kernel::SocketAddress::inet(state.address(), static_cast<uint16_t>(state.port()), state.scope());
-  }
-
-  // Ready to be bound.
-  static OwnedFd make(const image::InetListener& state) {
-    OwnedFd fd = kernel::make_socket({state.ipv6() ? AF_INET6 : AF_INET, SOCK_STREAM, IPPROTO_TCP});
-    auto set_if = [&](bool wanted, int level, int option) {
-      if (wanted) kernel::set_socket_option(fd.get(), level, option, 1);
-    };
-    // A port is shared (SO_REUSEPORT) by sockets of one owner only.
-    if (state.user() != kernel::fstat(fd.get()).st_uid)
-      kernel::set_socket_owner(fd.get(), state.user(), static_cast<gid_t>(-1));
-    set_if(state.reuse_address(), SOL_SOCKET, SO_REUSEADDR);
-    set_if(state.reuse_port(), SOL_SOCKET, SO_REUSEPORT);
-    set_if(state.any_address(), IPPROTO_IP, IP_FREEBIND);
-    set_if(state.transparent(), IPPROTO_IP, IP_TRANSPARENT);
-    set_if(state.has_address() && state.port() == 0, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT);
-    if (state.ipv6()) kernel::set_socket_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, state.ipv6_only() ? 1 : 0);
-    if (!state.device().empty()) {
-      int result = kernel::try_set_socket_option(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, state.device());
-      if (result < 0) throw Error::system(fmt::format("bind to interface {}", state.device()), -result);
-    }
-    return fd;
   }
 };
 
