@@ -21,6 +21,7 @@ enum class Trait : uint8_t {
   kCapabilities,       // capability sets: changed by a change of ids
   kLimits,             // room under the resource limits
   kQuietChildren,      // every zombie child has died, so that SIGCHLD is no longer raised
+  kBareThreads,        // that threads which are still to be born inherit nothing special
   kSignals,            // no signal can be delivered or lost any more
 };
 using Traits = std::set<Trait>;

@@ -53,7 +53,7 @@ namespace cairn::resources {
   KIND(process) \
   KIND(process_file) \
   KIND(scheduling, .needs = {kPrivilege}) \
-  KIND(seccomp) \
+  KIND(seccomp, .needs = {kPrivilege}, .clobbers = {kBareThreads}) \
   KIND(security_label) \
   KIND(shared_memory) \
   KIND(shared_pending_signals, .needs = {kQuietChildren, kLimits}, .sets = {kSignals}) \
