@@ -211,7 +211,7 @@ void Description::describe_structure(RecordId record, Level level, const TaskVie
 
 void Description::describe_attributes(RecordId owner, Level level, const TaskView& view, tracee::Batch& batch) {
   for (const auto& attribute : resources::attributes(level)) {
-    resources::room(batch, 80, 16 << 10);
+    resources::room(batch, 8, 1 << 10);  // kinds that need more see to it themselves
     readings_.push_back({{}, owner, attribute.kind->name(), attribute.face->describe_any(*this, view, batch)});
   }
 }

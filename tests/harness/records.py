@@ -28,7 +28,6 @@ def _drop(_: str) -> None:
 
 ROWS: tuple[Row, ...] = (
     Row(r"^timerfd/.*(value|remaining|expir|ticks)", _drop, "an armed timer runs on"),
-    Row(r"(itimers?|posix_?timers?)/.*(value|remaining|expir|overrun)", _drop, "an armed timer runs on"),
     Row(r"/.*(digest|page_?offset|pageOffset|extents?/\d+/offset)$", _drop, "where the page store put the bytes"),
     Row(r"^(interval_timers|posix_timers)/.*rest(_ns)?$", _drop, "an armed timer runs on"),
     Row(r"^cpu/rax$", _drop, "a waiting program may be caught as its call ends and is made again"),

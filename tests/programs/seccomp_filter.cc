@@ -1,5 +1,5 @@
 // seccomp(2): a filter of a child still forbids a call, lets others pass, and strict children stay strict.
-// not yet: seccomp filters are refused by name
+// needs: root
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
