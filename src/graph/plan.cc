@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <queue>
+#include <unordered_map>
 
 #include "graph/births.h"
 #include "graph/references.h"
@@ -248,11 +249,11 @@ class PlanBuilder {
     for (size_t attribute : attributes) {
       const KindFacts& facts = facts_of(records_.at(nodes_[attribute].record));
       if (facts.clobbers.empty()) continue;
-      std::set<size_t> others(by_scope[owner_of(attribute)].begin(), by_scope[owner_of(attribute)].end());
-      for (RecordId scope : scopes_of(nodes_[attribute].actor))
-        others.insert(by_owner[scope].begin(), by_owner[scope].end());
-      others.erase(attribute);
-      for (size_t other : others) add_trait_edge(attribute, facts, other);
+      for (size_t other : by_scope[owner_of(attribute)]) add_trait_edge(attribute, facts, other);
+      for (RecordId scope : scopes_of(nodes_[attribute].actor)) {
+        if (scope == owner_of(attribute)) continue;  // they have just been visited
+        for (size_t other : by_owner[scope]) add_trait_edge(attribute, facts, other);
+      }
     }
   }
 
@@ -263,6 +264,7 @@ class PlanBuilder {
   }
 
   void add_trait_edge(size_t mine, const KindFacts& facts, size_t other) {
+    if (mine == other) return;
     const KindFacts& others = facts_of(records_.at(nodes_[other].record));
     if (intersect(others.needs, facts.clobbers)) edge(other, mine, "it needs what this takes away");
     if (intersect(others.sets, facts.clobbers)) edge(mine, other, "this would undo it");
@@ -326,7 +328,7 @@ class PlanBuilder {
 
   const RecordSet& records_;
   const Tree& tree_;
-  std::map<std::string, KindFacts> facts_;
+  std::unordered_map<std::string, KindFacts> facts_;
   std::vector<Node> nodes_;
   std::map<RecordId, size_t> first_;
   std::multimap<RecordId, RecordId> settle_children_;  // parent -> children that die during the restore

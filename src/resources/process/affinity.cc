@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "resources/kind.h"
 #include "resources/process/affinity.pb.h"
@@ -21,8 +22,9 @@ Cpus cpus_of(pid_t tid) {
   Mask mask{};
   kernel::checked("sched_getaffinity", SYS_sched_getaffinity, tid, sizeof(mask), kernel::arg(mask.data()));
   Cpus cpus;
-  for (uint32_t cpu = 0; cpu < kMostCpus; ++cpu)
-    if ((mask[cpu / kBits] >> (cpu % kBits) & 1) != 0) cpus.push_back(cpu);
+  for (uint32_t word = 0; word < mask.size(); ++word)
+    for (uint64_t left = mask[word]; left != 0; left &= left - 1)
+      cpus.push_back(word * kBits + static_cast<uint32_t>(std::countr_zero(left)));
   return cpus;
 }
 
