@@ -1,4 +1,4 @@
-// refused: wait at
+// refused: with data
 // A connection that waits is refused for now: nobody but the accepting program can read what it brings.
 // unix(7): a connection that waits in the backlog, with data, is accepted later.
 #include <sys/socket.h>

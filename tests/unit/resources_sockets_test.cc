@@ -301,13 +301,34 @@ TEST(UnixConnections, PeerThatHasGone) {
   }
 }
 
-TEST(UnixConnections, ThoseThatWaitAreRefused) {
+TEST(UnixConnections, ThoseThatWaitGoOnWaiting) {
+  ScratchDirectory scratch;
+  for (const std::string& name : {std::string("meeting"), abstract("meeting")}) {
+    std::vector<OwnedFd> old;
+    for (int i = 0; i < 4; ++i) old.push_back(kernel::make_socket({AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0}));
+    kernel::bind(old[3].get(), SocketAddress::unix(name));
+    kernel::listen(old[3].get(), 5);
+    for (size_t i : {1u, 2u, 0u}) kernel::connect(old[i].get(), SocketAddress::unix(name));
+    auto made = in_turn(old);
+    kernel::fcntl(made[3].get(), F_SETFL, O_RDWR | O_NONBLOCK);
+    for (size_t i : {1u, 2u, 0u}) {
+      OwnedFd accepted = std::move(*kernel::try_accept(made[3].get()));
+      send(made[i].get(), std::to_string(i));
+      EXPECT_EQ(receive(accepted.get()), std::to_string(i));
+      EXPECT_EQ(kernel::try_peer_name(made[i].get())->unix_name(), name);
+    }
+    EXPECT_FALSE(kernel::try_accept(made[3].get()));
+  }
+}
+
+TEST(UnixConnections, ThoseThatWaitWithDataAreRefused) {
   std::vector<OwnedFd> fds;
   for (int i = 0; i < 2; ++i) fds.push_back(kernel::make_socket(kStream));
   SocketAddress name = SocketAddress::unix(abstract("waiting"));
   kernel::bind(fds[0].get(), name);
   kernel::listen(fds[0].get(), 5);
   kernel::connect(fds[1].get(), name);
+  send(fds[1].get(), "early");
   EXPECT_TRUE(mentions(obstacles_of({fds[0].get(), fds[1].get()}), "wait at @waiting"));
   EXPECT_TRUE(mentions(obstacles_of({fds[1].get()}), "waits to be accepted at @waiting"));
 }

@@ -1,4 +1,4 @@
-// Describing unix sockets: each by itself first, then, when all are known, who is connected to whom.
+// Describing unix sockets, each by itself.
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -16,49 +16,9 @@ namespace {
 using image::UnixSocket;
 using kernel::UnixSocketInfo;
 
-constexpr int kListen = 10;      // TCP_LISTEN
 constexpr int kPeerGroups = 59;  // SO_PEERGROUPS, 4.13
 constexpr const char* kRule = "unix sockets";
-constexpr const char* kOutsiders = "unix sockets to outsiders";
 constexpr const char* kAgain = "again: it will be read";
-
-// All unix sockets of the host, and which records they have in this checkpoint.
-struct UnixSockets {
-  struct Member {
-    RecordId record;
-    std::string place;
-  };
-  std::map<uint32_t, UnixSocketInfo> by_inode;
-  std::map<uint32_t, Member> members;
-
-  UnixSockets() {
-    for (UnixSocketInfo& info : kernel::dump_unix_sockets()) {
-      if (info.inode == 0) continue;
-      if (info.state == kListen) listeners_.emplace(info.name, info.inode);
-      if (info.type == SOCK_DGRAM && !info.name.empty()) datagrams_.emplace(info.name, info.inode);
-      by_inode.emplace(info.inode, std::move(info));
-    }
-  }
-  const Member* member(uint32_t inode) const {
-    auto place = members.find(inode);
-    return place == members.end() ? nullptr : &place->second;
-  }
-  // Who has (and, unlike an accepted socket, holds) this name. A path may be relative: one of the tree comes first.
-  const UnixSocketInfo* listener_at(const std::string& name) const { return find(listeners_, name); }
-  const UnixSocketInfo* datagram_socket_at(const std::string& name) const { return find(datagrams_, name); }
-
- private:
-  using Index = std::multimap<std::string, uint32_t>;
-
-  const UnixSocketInfo* find(const Index& index, const std::string& name) const {
-    auto [first, last] = index.equal_range(name);
-    if (first == last) return nullptr;
-    auto member = std::find_if(first, last, [&](const auto& entry) { return members.contains(entry.second); });
-    return &by_inode.at((member == last ? first : member)->second);
-  }
-
-  Index listeners_, datagrams_;
-};
 
 bool is_abstract(const std::string& name) { return name.starts_with('\0'); }
 
@@ -216,228 +176,7 @@ void describe_queue(DescribeContext& context, const DescriptionView& view, UnixS
   }
 }
 
-// --- Who is connected to whom.
-
-class Linking {
- public:
-  Linking(DescribeContext& context, uint32_t inode)
-      : context_(context),
-        sockets_(context.once<UnixSockets>()),
-        info_(sockets_.by_inode.at(inode)),
-        self_(sockets_.members.at(inode)),
-        place_(context, self_.place),
-        state_(context.records().find(self_.record)->as<UnixSocket>()) {}
-
-  void link() {
-    link_senders();
-    if (!info_.peer) return;
-    if (*info_.peer == 0) return link_nobody();
-    const UnixSockets::Member* peer = sockets_.member(*info_.peer);
-    if (peer == nullptr) return refuse_outsider();
-    state_.mutable_peer()->set_id(peer->record.value);
-    if (*info_.peer != info_.inode) verify_queue(sockets_.by_inode.at(*info_.peer));
-    auto& other = context_.records().find(peer->record)->as<UnixSocket>();
-    const UnixSocketInfo& other_info = sockets_.by_inode.at(*info_.peer);
-    bool is_mutual = other_info.peer == info_.inode;
-    if (state_.type() == UnixSocket::DATAGRAM && !is_mutual) return link_one_way(other_info);
-    bool is_stamped_pair = state_.has_stamp() && other.has_stamp();
-    if (state_.type() == UnixSocket::DATAGRAM && !is_stamped_pair) return;
-    // The elder inode makes both, and is linked first or last: each is linked for itself.
-    if (info_.inode < *info_.peer)
-      link_maker(other);
-    else
-      state_.mutable_made_by()->set_id(peer->record.value);
-  }
-
- private:
-  bool is_stream() const { return state_.type() != UnixSocket::DATAGRAM; }
-
-  // What only the peer can have sent takes as much memory as the kernel counts for it: no empty message was overlooked,
-  // and descriptors in a stream stand before the bytes that they are recorded with.
-  void verify_queue(const UnixSocketInfo& sender) {
-    if (sender.peer != info_.inode) return;
-    const auto& queue = state_.queue();
-    bool has_descriptors = std::any_of(queue.begin(), queue.end(), [](auto& m) { return !m.descriptors().empty(); });
-    if (state_.type() == UnixSocket::STREAM && !has_descriptors) return;
-    if (queue.empty() && sender.send_queue == 0) return;
-    std::vector<std::string_view> messages;
-    for (const image::UnixMessage& message : queue) messages.push_back(message.data());
-    long memory = kernel::memory_of_messages({AF_UNIX, static_cast<int>(state_.type()), 0}, messages);
-    if (memory == static_cast<long>(sender.send_queue)) return;
-    context_.obstacle(has_descriptors && is_stream()
-                          ? "where in the unread bytes descriptors are in flight can't be seen"
-                          : "an empty message in its queue was peeked at before and can't be seen any more",
-                      kAgain, "unread messages of unix sockets");
-  }
-
-  void link_maker(UnixSocket& other) {
-    if (other.has_stamp()) *state_.mutable_peer_stamp() = other.stamp();
-    bool is_pair = !is_stream() || (!state_.has_name() && !other.has_name());
-    if (is_pair) {
-      state_.set_origin(UnixSocket::PAIR);
-      other.set_origin(UnixSocket::PAIR);
-      return;
-    }
-    bool self_is_accepted = is_accepted(state_.name().text(), other.name().text());
-    accept_one(self_is_accepted ? state_ : other, self_is_accepted ? other : state_);
-  }
-
-  // An accepted end has its listener's name.
-  bool is_accepted(const std::string& name, const std::string& peer_name) const {
-    if (peer_name.empty()) return true;
-    return !name.empty() && sockets_.listener_at(name) != nullptr && sockets_.listener_at(peer_name) == nullptr;
-  }
-
-  void accept_one(UnixSocket& accepted, UnixSocket& client) {
-    accepted.set_origin(UnixSocket::ACCEPTED);
-    client.set_origin(UnixSocket::CLIENT);
-    forget_node(*accepted.mutable_name());
-    precede_listener(accepted.name().text());
-  }
-
-  static void forget_node(image::UnixName& name) {
-    std::string text = name.text();
-    name.Clear();
-    name.set_text(text);
-  }
-
-  // The maker of a connection takes an abstract name for a moment, before its listener has it.
-  void precede_listener(const std::string& name) {
-    if (!is_abstract(name)) return;
-    const UnixSocketInfo* listener = sockets_.listener_at(name);
-    if (listener == nullptr) return;
-    if (const UnixSockets::Member* member = sockets_.member(listener->inode)) {
-      auto& record = context_.records().find(member->record)->as<UnixSocket>();
-      record.add_earlier()->set_id(self_.record.value);
-      return;
-    }
-    context_.obstacle(fmt::format("its name {} belongs to a listener outside the tree{}", kernel::unix_name_text(name),
-                                  holder_text(listener->inode)),
-                      "checkpoint from an ancestor of both", kOutsiders);
-  }
-
-  void link_one_way(const UnixSocketInfo& other) {
-    if (other.name.empty())
-      return context_.obstacle("it is connected to a socket without a name that has left it", "close it", kRule);
-    if (!other.peer || *other.peer == 0) return;
-    context_.obstacle(
-        fmt::format("it is connected to {}, which has connected elsewhere since", kernel::unix_name_text(other.name)),
-        "connect it again", kRule);
-  }
-
-  // The peer has gone, or nobody has accepted the connection yet.
-  void link_nobody() {
-    constexpr uint32_t kBoth = kReceiveShutdown | kSendShutdown;
-    if (is_stream() && state_.shutdown() != kBoth) return refuse_waiting();
-    for (const image::UnixMessage& message : state_.queue()) {
-      if (state_.type() == UnixSocket::STREAM && !message.descriptors().empty())
-        context_.obstacle(
-            "where in the unread bytes descriptors are in flight can't be seen, for their sender has gone", kAgain,
-            "unread messages of unix sockets");
-    }
-    image::UnixPeer& peer = *state_.mutable_gone_peer();
-    if (!peer.name().text().empty())
-      link_gone(peer.name().text());
-    else
-      state_.set_origin(state_.has_name() && is_stream() ? UnixSocket::ACCEPTED : UnixSocket::PAIR);
-    if (state_.origin() == UnixSocket::ACCEPTED) {
-      forget_node(*state_.mutable_name());
-      precede_listener(state_.name().text());
-    }
-  }
-
-  void link_gone(const std::string& peer_name) {
-    if (!is_stream()) {
-      const UnixSocketInfo* other = sockets_.datagram_socket_at(peer_name);
-      if (other && is_abstract(peer_name))
-        context_.obstacle(
-            fmt::format("its peer has gone, and another socket has the name {} now", kernel::unix_name_text(peer_name)),
-            "connect it again", kRule);
-      return;
-    }
-    bool self_is_accepted = is_accepted(state_.name().text(), peer_name);
-    state_.set_origin(self_is_accepted ? UnixSocket::ACCEPTED : UnixSocket::CLIENT);
-    if (!self_is_accepted) precede_listener(peer_name);
-  }
-
-  void refuse_waiting() {
-    for (const auto& [inode, listener] : sockets_.by_inode) {
-      if (std::find(listener.waiting.begin(), listener.waiting.end(), info_.inode) == listener.waiting.end()) continue;
-      if (sockets_.member(inode)) return;  // the listener tells
-      return context_.obstacle(
-          fmt::format("it waits to be accepted at {}{}", kernel::unix_name_text(listener.name), holder_text(inode)),
-          "close the connection, or checkpoint from an ancestor of both", kOutsiders);
-    }
-    context_.obstacle("its connection is being made or closed", "again", kRule);
-  }
-
-  void refuse_outsider() {
-    auto place = sockets_.by_inode.find(*info_.peer);
-    std::string name = place == sockets_.by_inode.end() ? "" : place->second.name;
-    if (name.empty()) name = info_.name;
-    context_.obstacle(
-        fmt::format("it is a unix socket{} connected to a peer outside the tree{}",
-                    name.empty() ? "" : " (" + kernel::unix_name_text(name) + ")", holder_text(*info_.peer)),
-        "close the connection, or checkpoint from an ancestor of both", kOutsiders);
-  }
-
-  std::string holder_text(uint32_t inode) {
-    auto holder = context_.outside().holder_of(fmt::format("socket:[{}]", inode));
-    return holder ? fmt::format(": {}", holder->text()) : std::string();
-  }
-
-  // A named datagram comes from its sender if that is here. An abstract name of an outsider can't be borrowed.
-  void link_senders() {
-    if (state_.type() != UnixSocket::DATAGRAM || !state_.has_name()) return;
-    for (image::UnixMessage& message : *state_.mutable_queue()) {
-      if (message.sender_name().empty()) {
-        if (RecordId sender = nameless_sender()) message.mutable_sender()->set_id(sender.value);
-        continue;
-      }
-      const UnixSocketInfo* sender = sockets_.datagram_socket_at(message.sender_name());
-      if (sender == nullptr) continue;
-      if (const UnixSockets::Member* member = sockets_.member(sender->inode)) {
-        message.mutable_sender()->set_id(member->record.value);
-      } else if (is_abstract(message.sender_name())) {
-        context_.obstacle(fmt::format("a datagram in its queue comes from {}, outside the tree{}",
-                                      kernel::unix_name_text(message.sender_name()), holder_text(sender->inode)),
-                          kAgain, kOutsiders);
-      }
-    }
-  }
-
-  // The one socket of the tree that has sent something and has no name, if there is just one: the kernel counts against
-  // its send buffer what is unread.
-  RecordId nameless_sender() const {
-    RecordId found;
-    for (const auto& [inode, member] : sockets_.members) {
-      const UnixSocketInfo& info = sockets_.by_inode.at(inode);
-      bool is_candidate = info.type == SOCK_DGRAM && info.name.empty() && info.send_queue != 0 && inode != info_.inode;
-      if (!is_candidate) continue;
-      if (found) return {};
-      found = member.record;
-    }
-    return found;
-  }
-
-  DescribeContext& context_;
-  UnixSockets& sockets_;
-  const UnixSocketInfo& info_;
-  const UnixSockets::Member& self_;
-  Place place_;
-  UnixSocket& state_;
-};
-
 // --- One socket.
-
-void describe_listener(DescribeContext& context, const UnixSocketInfo& info, UnixSocket& state) {
-  state.set_backlog(info.send_queue);
-  if (!info.waiting.empty()) {
-    context.obstacle(
-        fmt::format("{} connections wait at {} to be accepted", info.waiting.size(), kernel::unix_name_text(info.name)),
-        "again: the program will accept them", "connections that wait to be accepted");
-  }
-}
 
 void describe_condition(DescribeContext& context, const DescriptionView& view, const UnixSocketInfo& info,
                         UnixSocket& state) {
@@ -470,17 +209,17 @@ UnixSocket describe_unix_socket(DescribeContext& context, const DescriptionView&
   }
   const UnixSocketInfo& info = place->second;
   std::string where = view.number() < 0 ? "in flight" : fmt::format("descriptor {}", view.number());
-  sockets.members[inode] = {view.record(), fmt::format("process {}: {}", view.holder().value, where)};
+  sockets.members[inode] = {view.record(), view.holder(), fmt::format("process {}: {}", view.holder().value, where)};
   state.set_shutdown(static_cast<uint32_t>(info.shutdown));
-  state.set_listening(info.state == kListen);
+  state.set_listening(info.state == kListenState);
   describe_name(context, view, state);
   if (is_stamped(view.fd())) describe_stamp(context, view.fd(), *state.mutable_stamp());
   describe_condition(context, view, info, state);
   if (state.listening())
-    describe_listener(context, info, state);
+    state.set_backlog(info.send_queue);
   else
     describe_queue(context, view, state);
-  context.at_end([&context, inode] { Linking(context, inode).link(); });
+  context.at_end([&context, inode] { link_unix_socket(context, inode); });
   return state;
 }
 

@@ -256,6 +256,17 @@ OwnedFd make_both(RestoreContext& context, const UnixSocket& state) {
   return own;
 }
 
+OwnedFd make_waiting(RestoreContext& context, const UnixSocket& state) {
+  const auto& listener = context.records().state<UnixSocket>({state.listener().id()});
+  auto& nodes = context.once<Ends>().nodes;
+  auto node = nodes.find(&listener);
+  OwnedFd fd = kernel::make_socket(type_of(state));
+  bind_own_name(context, state, fd.get());
+  connect_as(context, state.peer_stamp(), fd.get(), listener.name().text(),
+             node == nodes.end() ? -1 : node->second.get());
+  return fd;
+}
+
 // --- Queues.
 
 void send_recorded(RestoreContext& context, const image::UnixMessage& message, int sender, const SocketAddress* to) {
@@ -323,6 +334,7 @@ OwnedFd create_unix_socket(RestoreContext& context, const UnixSocket& state) {
     return made;
   }
   if (state.made_by().id() != 0) throw Error("a unix socket whose peer does not make it", Failure::kDamagedImage);
+  if (state.origin() == UnixSocket::WAITING) return make_waiting(context, state);
   if (state.origin() != UnixSocket::ORIGIN_UNSPECIFIED) return make_both(context, state);
   OwnedFd fd = kernel::make_socket(type_of(state));
   bind_own_name(context, state, fd.get());
