@@ -107,7 +107,7 @@ bool for_each_diag_message(Bytes received, const std::function<void(Bytes)>& vis
     // The end of a dump carries 0 or the reason why it ended early.
     bool is_end = header.nlmsg_type == NLMSG_DONE;
     if (header.nlmsg_type == NLMSG_ERROR || (is_end && !payload.empty())) {
-      if (int error = take_struct<int>(payload, "error"); error != 0)
+      if (int error = take_struct<int>(payload, "error"); error < 0 && error > -4096)
         throw Error::system("sock_diag: dump sockets", -error);
     }
     if (is_end) return false;

@@ -21,7 +21,7 @@ struct TcpSockets {
   std::vector<kernel::InetSocketInfo> all;
   TcpSockets() {
     for (int family : {AF_INET, AF_INET6}) {
-      for (auto& socket : kernel::dump_inet_sockets(family, IPPROTO_TCP)) all.push_back(std::move(socket));
+      for (const auto& socket : kernel::dump_inet_sockets(family, IPPROTO_TCP)) all.push_back(socket);
     }
   }
   const kernel::InetSocketInfo* find(const kernel::SocketAddress& local, const kernel::SocketAddress& remote) const {
