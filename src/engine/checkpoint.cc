@@ -49,12 +49,12 @@ image::Head make_head(const std::string& command, RecordId root) {
 }
 
 // A reference to a record that has become an obstacle instead can't be planned; so obstacles come first.
-void judge(const Description& description, graph::RecordSet& records) {
+void judge(Description& description) {
   std::vector<graph::Obstacle> obstacles = description.obstacles();
   if (obstacles.empty()) {
-    graph::Tree tree(records);
+    graph::Tree tree(description.records());
     obstacles = graph::plan_births(tree).obstacles;
-    if (obstacles.empty()) graph::Plan(records, tree, resources::facts_of);
+    if (obstacles.empty()) graph::Plan(description.records(), tree, resources::facts_of);
   }
   if (!obstacles.empty()) throw graph::Refused(std::move(obstacles));
 }
@@ -111,7 +111,7 @@ void Checkpoint::hold() {
 void Checkpoint::describe() {
   state_->description.emplace(*state_->hold);
   state_->description->describe();
-  judge(*state_->description, state_->description->records());
+  judge(*state_->description);
 }
 
 void Checkpoint::capture() {
@@ -196,7 +196,7 @@ std::vector<graph::Obstacle> check(HostPid root, std::chrono::milliseconds timeo
   description.describe();
   std::vector<graph::Obstacle> obstacles;
   try {
-    judge(description, description.records());
+    judge(description);
   } catch (const graph::Refused& refused) {
     obstacles = refused.obstacles();
   }

@@ -37,8 +37,6 @@ int kcmp_type(Level level) {
   }
 }
 
-constexpr Level kSharedLevels[] = {Level::kMm, Level::kFiles, Level::kFs, Level::kSigHand};
-
 }  // namespace
 
 void Description::describe() {

@@ -21,10 +21,7 @@ struct Opened {
 
 Opened open(const std::string& path) {
   image::Reader image = image::Reader::open(path);
-  graph::RecordSet records = graph::parse_records(image.records(), [](const std::string& kind) {
-    const resources::Row* row = resources::find_row(kind);
-    return row == nullptr ? nullptr : row->kind->make_state();
-  });
+  graph::RecordSet records = graph::parse_records(image.records(), resources::make_state);
   graph::Tree tree(records);
   return {std::move(image), std::move(records), std::move(tree)};
 }

@@ -1,5 +1,6 @@
 #include "engine/restoration.h"
 
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,7 +20,6 @@ using resources::RestoredTask;
 constexpr size_t kSpareSlots = 2;
 constexpr size_t kMostDescriptors = 253;  // SCM_MAX_FD: of one message
 constexpr auto kPatience = std::chrono::seconds(10);
-constexpr size_t kSlotSize = 64 << 10;
 
 // The address of a `syscall` instruction in the batch loop.
 RemoteAddress syscall_instruction(const tracee::SharedSpace& space) {
@@ -56,7 +56,7 @@ Restoration::Restoration(const graph::RecordSet& records, const graph::Tree& tre
     : records_(records), tree_(tree), image_(image), parent_(parent) {
   raise_own_descriptor_limit();
   size_t slots = records.of_kind("task").size() + kSpareSlots;
-  batch_start_ = find_common_hole(records, tracee::kPageSize + slots * kSlotSize);
+  batch_start_ = find_common_hole(records, tracee::SharedSpace::size_for(slots));
   space_ = std::make_unique<tracee::SharedSpace>(batch_start_, slots);
   int ends[2];
   kernel::checked("socketpair", SYS_socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, kernel::arg(ends));
@@ -212,7 +212,7 @@ HostPid Restoration::root_pid() { return actor_of(tree_.root().id).process(); }
 void Restoration::end(RecordId process, int status) {
   RestoredTask& task = actor_of(process);
   HostPid pid = task.process();
-  task.batch().call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0);  // no core dump
+  task.batch().call(SYS_prctl, PR_SET_DUMPABLE, 0);  // no core dump
   task.batch().flush();
   tracee::CpuState state = task.task().state();
   state.registers.rip = syscall_instruction(*space_).value;
@@ -233,8 +233,9 @@ void Restoration::end(RecordId process, int status) {
   if (RecordId parent = tree_.process(process).parent) {
     // Its death was told to the parent before anything of the parent's own signals was restored.
     tracee::Batch& batch = actor_of(parent).room(1, 24);
-    uint64_t child_signals =
-        (uint64_t{1} << (SIGCHLD - 1)) | (uint64_t{1} << (tree_.process(process).state->exit_signal() - 1));
+    uint64_t child_signals = uint64_t{1} << (SIGCHLD - 1);
+    int exit_signal = tree_.process(process).state->exit_signal();
+    if (exit_signal > 0) child_signals |= uint64_t{1} << (exit_signal - 1);
     batch.try_call(SYS_rt_sigtimedwait, batch.put(child_signals), 0, batch.put(timespec{}), sizeof(child_signals));
   }
 }

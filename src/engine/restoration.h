@@ -34,8 +34,6 @@ class Restoration final : public resources::RestoreContext {
   int socket_number() const override { return socket_number_; }
   std::vector<int> hand_over(resources::RestoredTask& task, std::span<const int> fds) override;
   resources::HeldMemory& held_memory(RecordId mm) override { return held_memory_[mm]; }
-  RemoteAddress batch_start() const override { return batch_start_; }
-  RemoteAddress batch_end() const override { return {batch_start_.value + space_->size()}; }
   Root root_origin() const override;
   bool root_starts_session() const override;
 

@@ -19,11 +19,6 @@ class Checks final : public resources::CheckContext {
   const image::Head& head_;
 };
 
-std::unique_ptr<google::protobuf::Message> make_state(const std::string& kind) {
-  const resources::Row* row = resources::find_row(kind);
-  return row == nullptr ? nullptr : row->kind->make_state();
-}
-
 }  // namespace
 
 struct Restore::State {
@@ -42,7 +37,7 @@ struct Restore::State {
 
   void read() {
     image.emplace(image::Reader::open(options.image));
-    records = graph::parse_records(image->records(), make_state);
+    records = graph::parse_records(image->records(), resources::make_state);
     tree.emplace(records);
     plan.emplace(records, *tree, resources::facts_of);
   }

@@ -9,15 +9,6 @@ enum class Relation { kAlone, kSame, kDifferent };
 
 uint64_t end_of(const Extent& extent) { return extent.address + extent.length; }
 
-void append(Extents& extents, const Extent& extent) {
-  if (!extents.empty() && end_of(extents.back()) == extent.address &&
-      extents.back().offset + extents.back().length == extent.offset) {
-    extents.back().length += extent.length;
-  } else {
-    extents.push_back(extent);
-  }
-}
-
 // Cuts `a` where its relation to `b` changes and visits the pieces in order.
 template <typename Visit>
 void compare(std::span<const Extent> a, std::span<const Extent> b, Visit visit) {

@@ -10,7 +10,6 @@
 #include <optional>
 
 #include "kernel/calls.h"
-#include "kernel/pagemap.h"
 #include "kernel/storage.h"
 #include "memory/workers.h"
 
@@ -33,7 +32,7 @@ std::vector<Chunk> cut_into_chunks(std::span<const SourceRange> ranges) {
         room = kFrameSize;
       }
       uint64_t size = std::min(room, range.end - range.start);
-      chunks.back().push_back({range.start, range.start + size, range.readable});
+      chunks.back().push_back({range.start, range.start + size, range.pinnable});
       range.start += size;
       room -= size;
     }
@@ -41,47 +40,42 @@ std::vector<Chunk> cut_into_chunks(std::span<const SourceRange> ranges) {
   return chunks;
 }
 
-// Reads memory of a stopped process without changing it.
-//
-// process_vm_readv(2) is the fast way, but it pins pages (FOLL_PIN), and a read pin of a page that a fork shares
-// copy-on-write first copies it (gup_must_unshare(), Linux 5.19): the target would lose its sharing and grow.
-// /proc/PID/mem takes plain references, and it needs no PROT_READ. So it serves wherever the pagemap shows a page that
-// isn't exclusive.
+// Reads memory of a stopped process without changing it: by process_vm_readv(2) where that may be, else through
+// /proc/PID/mem, which takes plain references and needs no PROT_READ.
 class MemoryReader {
  public:
   explicit MemoryReader(HostPid process)
-      : process_(process),
-        memory_(kernel::open(fmt::format("/proc/{}/mem", process.value), O_RDONLY)),
-        pagemap_(kernel::open(fmt::format("/proc/{}/pagemap", process.value), O_RDONLY)) {}
+      : process_(process), memory_(kernel::open(fmt::format("/proc/{}/mem", process.value), O_RDONLY)) {}
 
   void read(const Chunk& chunk, std::byte* buffer) const {
-    std::vector<iovec> remote;
-    size_t total = 0;
-    bool pinnable = true;
-    for (const SourceRange& range : chunk) {
-      remote.push_back({reinterpret_cast<void*>(range.start), range.end - range.start});
-      total += range.end - range.start;
-      pinnable = pinnable && range.readable && is_exclusive(range);
-    }
-    iovec local{buffer, total};
-    if (pinnable && kernel::try_process_vm_readv(process_, {&local, 1}, remote) == static_cast<ssize_t>(total)) return;
-    for (const SourceRange& range : chunk) {
-      size_t size = range.end - range.start;
-      kernel::pread_exactly(memory_.get(), buffer, size, static_cast<off_t>(range.start));
-      buffer += size;
-    }
+    if (!try_pinned(chunk, buffer)) read_plainly(chunk, buffer);
   }
 
  private:
-  bool is_exclusive(const SourceRange& range) const {
-    auto entries = kernel::pagemap_entries(pagemap_.get(), range.start, (range.end - range.start) / kPageSize);
-    return std::all_of(entries.begin(), entries.end(), [](uint64_t entry) {
-      return kernel::pagemap_exclusive(entry) || !kernel::pagemap_present(entry);
-    });
+  bool try_pinned(const Chunk& chunk, std::byte* buffer) const {
+    std::vector<iovec> remote;
+    size_t total = 0;
+    for (const SourceRange& range : chunk) {
+      if (!range.pinnable) return false;
+      remote.push_back({reinterpret_cast<void*>(range.start), range.end - range.start});
+      total += range.end - range.start;
+    }
+    iovec local{buffer, total};
+    return kernel::try_process_vm_readv(process_, {&local, 1}, remote) == static_cast<ssize_t>(total);
+  }
+
+  // Ranges that follow each other, pinnable or not, are read in one piece.
+  void read_plainly(const Chunk& chunk, std::byte* buffer) const {
+    for (auto range = chunk.begin(); range != chunk.end();) {
+      uint64_t start = range->start, end = range->end;
+      for (++range; range != chunk.end() && range->start == end; ++range) end = range->end;
+      kernel::pread_exactly(memory_.get(), buffer, end - start, static_cast<off_t>(start));
+      buffer += end - start;
+    }
   }
 
   HostPid process_;
-  OwnedFd memory_, pagemap_;
+  OwnedFd memory_;
 };
 
 bool is_zero_page(const std::byte* page) {
@@ -98,11 +92,7 @@ std::vector<Extent> drop_zero_pages(const Chunk& chunk, std::byte* buffer, size_
     for (uint64_t address = range.start; address < range.end; address += kPageSize, from += kPageSize) {
       if (is_zero_page(from)) continue;
       if (from != buffer + kept) std::memmove(buffer + kept, from, kPageSize);
-      if (!extents.empty() && extents.back().address + extents.back().length == address) {
-        extents.back().length += kPageSize;
-      } else {
-        extents.push_back({address, kPageSize, kept});
-      }
+      append(extents, {address, kPageSize, kept});
       kept += kPageSize;
     }
   }
@@ -173,14 +163,7 @@ void write_part(HostPid process, std::span<const Extent> extents, std::byte* buf
 std::vector<Extent> join(const std::vector<std::vector<Extent>>& parts) {
   std::vector<Extent> result;
   for (const std::vector<Extent>& part : parts) {
-    for (const Extent& extent : part) {
-      if (!result.empty() && result.back().address + result.back().length == extent.address &&
-          result.back().offset + result.back().length == extent.offset) {
-        result.back().length += extent.length;
-      } else {
-        result.push_back(extent);
-      }
-    }
+    for (const Extent& extent : part) append(result, extent);
   }
   return result;
 }
@@ -225,6 +208,15 @@ void read_file_range(int fd, const SourceRange& range, uint64_t file_size, std::
 }
 
 }  // namespace
+
+void append(std::vector<Extent>& extents, const Extent& extent) {
+  if (!extents.empty() && extents.back().address + extents.back().length == extent.address &&
+      extents.back().offset + extents.back().length == extent.offset) {
+    extents.back().length += extent.length;
+  } else {
+    extents.push_back(extent);
+  }
+}
 
 std::vector<Extent> store_pages(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages) {
   MemoryReader reader(process);

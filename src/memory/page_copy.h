@@ -18,10 +18,15 @@ struct Extent {
   uint64_t address = 0, length = 0, offset = 0;
 };
 
-// A range to be read. `readable` says that process_vm_readv can read it (the mapping has PROT_READ).
+// Adds an extent behind the last one, or to it where they follow each other in both places.
+void append(std::vector<Extent>& extents, const Extent& extent);
+
+// A range to be read. `pinnable`: process_vm_readv(2) can read it (the mapping has PROT_READ) and may, since no page of
+// it is shared copy-on-write. It pins pages (FOLL_PIN), and a read pin of a page that a fork shares first copies it
+// (gup_must_unshare(), Linux 5.19): the target would lose its sharing and grow.
 struct SourceRange {
   uint64_t start = 0, end = 0;
-  bool readable = true;
+  bool pinnable = true;
 };
 
 // Stores the content of these ranges (ascending) of a stopped process; pages of zeros are left out. Returns ascending

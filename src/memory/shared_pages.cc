@@ -31,11 +31,11 @@ Extents SharedPages::store(HostPid process, std::span<const SourceRange> ranges,
   std::vector<SourceRange> to_store;
   std::vector<SharedPage> new_shared;
   Extents known;
-  auto store_page = [&](uint64_t address, bool readable) {
-    if (!to_store.empty() && to_store.back().end == address && to_store.back().readable == readable) {
+  auto store_page = [&](uint64_t address, bool pinnable) {
+    if (!to_store.empty() && to_store.back().end == address && to_store.back().pinnable == pinnable) {
       to_store.back().end += kPageSize;
     } else {
-      to_store.push_back({address, address + kPageSize, readable});
+      to_store.push_back({address, address + kPageSize, pinnable});
     }
   };
   for (const SourceRange& range : ranges) {
@@ -44,13 +44,14 @@ Extents SharedPages::store(HostPid process, std::span<const SourceRange> ranges,
       std::vector<uint64_t> entries = kernel::pagemap_entries(pagemap.get(), at, count);
       for (size_t i = 0; i < count; ++i) {
         uint64_t address = at + i * kPageSize;
-        uint64_t frame = kernel::pagemap_present(entries[i]) ? kernel::pagemap_frame(entries[i]) : 0;
-        if (frame == 0 || kernel::pagemap_exclusive(entries[i])) {
-          store_page(address, range.readable);
+        bool shared = kernel::pagemap_present(entries[i]) && !kernel::pagemap_exclusive(entries[i]);
+        uint64_t frame = shared ? kernel::pagemap_frame(entries[i]) : 0;
+        if (frame == 0) {
+          store_page(address, range.pinnable && !shared);
         } else if (auto place = offsets_.find(frame); place != offsets_.end()) {
           known.push_back({address, kPageSize, place->second});
         } else if (!zeros_.contains(frame)) {
-          store_page(address, range.readable);
+          store_page(address, false);
           new_shared.push_back({address, frame});
         }
       }

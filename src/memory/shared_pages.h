@@ -11,7 +11,8 @@ namespace cairn::memory {
 
 class SharedPages {
  public:
-  // Stores these ranges (ascending) of a stopped process; pages of zeros are left out.
+  // Stores these ranges (ascending) of a stopped process; pages of zeros are left out. A page that is shared is never
+  // pinned, whatever its range says.
   Extents store(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages);
 
  private:

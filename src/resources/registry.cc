@@ -116,6 +116,11 @@ const Row* find_row(const std::string& kind) {
   return place == kByName.end() ? nullptr : place->second;
 }
 
+std::unique_ptr<Message> make_state(const std::string& kind) {
+  const Row* row = find_row(kind);
+  return row == nullptr ? nullptr : row->kind->make_state();
+}
+
 const Kind& kind_of(const Record& record) {
   const Row* row = find_row(record.kind);
   CAIRN_ASSERT(row != nullptr);

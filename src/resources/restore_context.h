@@ -71,9 +71,6 @@ class RestoreContext {
   virtual std::vector<int> hand_over(RestoredTask& task, std::span<const int> fds) = 0;
   // What an address space holds so far, and with it what tasks cloned from it inherit.
   virtual HeldMemory& held_memory(RecordId mm) = 0;
-  // The range of addresses that batches live in.
-  virtual RemoteAddress batch_start() const = 0;
-  virtual RemoteAddress batch_end() const = 0;
 
   // Where the root comes from: cloned by the planter as its child (which then exits) or as its sibling (a child of
   // cairn), or the planter itself (a sibling of cairn).

@@ -98,6 +98,7 @@ class SharedSpace final : public BatchSpace {
   // Makes the memfd and maps it here. `address`: where the tasks will have it, in a hole common to all of them.
   SharedSpace(RemoteAddress address, size_t slots);
   ~SharedSpace() override;
+  static size_t size_for(size_t slots);  // what size() will be
   int memfd() const;
   size_t size() const;  // bytes of the mapping; code is its first page (map it r-x), slots the rest (rw-)
   size_t code_size() const;

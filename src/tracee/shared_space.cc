@@ -24,7 +24,7 @@ struct SharedSpace::State {
 SharedSpace::SharedSpace(RemoteAddress address, size_t slots) : state_(std::make_unique<State>()) {
   CAIRN_ASSERT(address.value % kPageSize == 0);
   state_->address = address;
-  state_->size = kPageSize + slots * kSlotSize;
+  state_->size = size_for(slots);
   state_->memfd = kernel::memfd("cairn", MFD_CLOEXEC, static_cast<off_t>(state_->size));
   long mapped = kernel::checked("mmap", SYS_mmap, 0, static_cast<long>(state_->size), PROT_READ | PROT_WRITE,
                                 MAP_SHARED, state_->memfd.get(), 0);
@@ -37,6 +37,7 @@ SharedSpace::~SharedSpace() {
   if (state_) kernel::call("munmap", SYS_munmap, kernel::arg(state_->local), static_cast<long>(state_->size));
 }
 
+size_t SharedSpace::size_for(size_t slots) { return kPageSize + slots * kSlotSize; }
 int SharedSpace::memfd() const { return state_->memfd.get(); }
 size_t SharedSpace::size() const { return state_->size; }
 size_t SharedSpace::code_size() const { return kPageSize; }

@@ -160,8 +160,6 @@ class Restored final : public RestoreContext {
   int socket_number() const override { return -1; }
   std::vector<int> hand_over(RestoredTask&, std::span<const int>) override { return {}; }
   HeldMemory& held_memory(RecordId) override { return held_memory_; }
-  RemoteAddress batch_start() const override { return {}; }
-  RemoteAddress batch_end() const override { return {}; }
   Root root_origin() const override { return Root::kChildOfPlanter; }
   bool root_starts_session() const override { return false; }
 
