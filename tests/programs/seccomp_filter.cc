@@ -1,3 +1,4 @@
+// refused: seccomp
 // seccomp(2): a filter of a child still forbids a call, lets others pass, and strict children stay strict.
 // not yet: seccomp filters are refused by name
 #include <linux/filter.h>
