@@ -1,4 +1,3 @@
-// refused: /proc/.*belongs to a process
 // proc(5): descriptors of procfs and sysfs: one's own status, a child's directory, a file of the kernel.
 // not yet: files of /proc are refused by name
 #include <sys/stat.h>

@@ -1,4 +1,3 @@
-// refused: has another name
 // unlink(2): the name by which a file was opened is gone, but the file lives on under another one.
 #include "program.h"
 
