@@ -1,6 +1,5 @@
 // refused: seccomp
 // seccomp(2): a filter of a child still forbids a call, lets others pass, and strict children stay strict.
-// not yet: seccomp filters are refused by name
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
