@@ -154,7 +154,7 @@ class Play:
             self.complain("kernel text", "\n".join([f"differs {when}:", *lines[:_MOST_LINES], *more]))
 
     def expect_fixed_point(self, first: dict, second: dict) -> None:
-        lines = records.differences(first, second)
+        lines = records.differences(first, second, self.program.varies)
         if lines:
             more = [f"... and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
             self.complain("fixed point", "\n".join(["records differ:", *lines[:_MOST_LINES], *more]))

@@ -1,5 +1,4 @@
 // proc(5): descriptors of procfs and sysfs: one's own status, a child's directory, a file of the kernel.
-// not yet: files of /proc are refused by name
 #include <sys/stat.h>
 
 #include "program.h"

@@ -1,6 +1,6 @@
+// refused: namespace
 // needs: root
 // mount_namespaces(7): a child that sees a tmpfs of its own, with files in it, one of them open.
-// not yet: namespaces are refused by name
 #include <sys/mount.h>
 #include <sys/stat.h>
 

@@ -1,6 +1,6 @@
+// refused: namespace
 // needs: root
 // network_namespaces(7): a child in an empty network of its own, with a listening socket on its own loopback.
-// not yet: namespaces are refused by name
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>

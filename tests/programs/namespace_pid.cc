@@ -1,6 +1,6 @@
+// refused: namespace
 // needs: root
 // pid_namespaces(7): a child that is process 1 of its own namespace, and a grandchild that is process 2.
-// not yet: namespaces are refused by name
 #include "program.h"
 
 int main() {

@@ -1,6 +1,6 @@
+// refused: namespace
 // needs: root
 // uts_namespaces(7): a child with a host name of its own.
-// not yet: namespaces are refused by name
 #include <sys/utsname.h>
 
 #include "program.h"

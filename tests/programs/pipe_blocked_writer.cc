@@ -1,3 +1,4 @@
+// varies: cpu#*/r* (an interrupted write gives the count of its part, and goes on with the rest)
 // pipe(7): a thread waits in write on a full pipe; all that it wrote arrives, once and in order.
 // modes: not twice (the blocked write goes on by itself between the two checkpoints)
 #include "program.h"

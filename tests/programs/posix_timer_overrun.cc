@@ -1,5 +1,5 @@
+// refused: timer .*pending
 // timer_getoverrun(2): a fast timer whose signal is blocked and pending counts the expirations that nobody saw.
-// not yet: a timer whose signal is pending is refused by name
 #include <signal.h>
 
 #include "program.h"

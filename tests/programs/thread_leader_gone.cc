@@ -1,5 +1,5 @@
+// refused: first thread has exited
 // pthread_exit(3) of the main thread: the process goes on without its leader.
-// not yet: a leader that has exited is refused by name
 #include <pthread.h>
 
 #include "program.h"

@@ -1,5 +1,5 @@
+// refused: table of its own
 // unshare(2): a thread with a descriptor table and a working directory of its own beside one that shares them.
-// not yet: threads with tables of their own are refused by name
 #include <sys/stat.h>
 
 #include "program.h"

@@ -44,6 +44,15 @@ class FixedPoint(unittest.TestCase):
         other["records"][0]["state"]["entries"][0]["description"]["id"] = 1
         self.assertEqual(len(records.differences(image(1), other)), 1)
 
+    def test_runs_of_pages_are_merged(self) -> None:
+        def mm(addresses: list[str], lengths: list[int]) -> dict:
+            state = {"page_address": addresses, "page_length": lengths, "page_offset": [0] * len(addresses)}
+            return {"records": [{"id": 1, "kind": "mm", "state": state}]}
+
+        one = mm(["4096", "65536"], [8192, 4096])
+        self.assertEqual(records.differences(one, mm(["4096", "8192", "65536"], [4096, 4096, 4096])), [])
+        self.assertTrue(records.differences(one, mm(["4096", "65536"], [8192, 8192])))
+
     def test_a_lost_record_is_told(self) -> None:
         other = image(1)
         del other["records"][1]
