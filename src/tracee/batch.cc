@@ -148,7 +148,7 @@ void Batch::write_slot(bool goes_on) {
   const BatchSpace::Part parts[] = {{space_.slot_size() - round.arena.size(), round.arena.bytes()},
                                     {sizeof(SlotHeader), bytes_of(round.entries)},
                                     {0, std::as_bytes(std::span(&header, 1))}};
-  space_.write_parts(task_, slot_, parts);
+  space_.write_parts(task_, slot_, std::span(parts).subspan(round.arena.size() == 0 ? 1 : 0));
   if (goes_on) return;
   user_regs_struct registers = task_.state().registers;
   registers.rip = space_.code().value;

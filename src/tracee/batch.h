@@ -71,9 +71,9 @@ class InjectedSpace final : public BatchSpace {
   InjectedSpace(Task& task, size_t slots, const std::vector<kernel::MapsEntry>& maps);
   ~InjectedSpace() override;  // close(), ignoring errors
   void close();
-  // Mappings that a killed cairn left behind in this address space; they are no part of the program.
   // Whether a mapping that starts here is this space, and so no part of the program.
   bool covers(RemoteAddress address) const;
+  // Mappings that a killed cairn left behind in this address space; they are no part of the program either.
   static std::vector<kernel::MapsEntry> left_over(const Task& task, const std::vector<kernel::MapsEntry>& maps);
   RemoteAddress code() const override;
   RemoteAddress slot_address(size_t slot) const override;

@@ -41,7 +41,7 @@ std::vector<HostPid> threads_of(const kernel::ProcDir& proc) {
       for (HostPid pid : parse_pids(name)) threads.push_back(pid);
   std::ranges::sort(threads);
   // While a thread takes over the leader's id in exec the kernel may list that id twice.
-  threads.erase(std::ranges::unique(threads).begin(), threads.end());
+  threads.erase(std::unique(threads.begin(), threads.end()), threads.end());
   return threads;
 }
 

@@ -155,7 +155,11 @@ TEST(KilledSupervisor, ThreadsWithEverythingBlockedAndSignalsPending) {
     kill(getpid(), SIGUSR1);
     spin_with_patterns(board);
   });
-  ASSERT_TRUE(eventually([&] { return target.board().count > 0; }));
+  // Threads map something more when they begin to run.
+  ASSERT_TRUE(eventually([&] {
+    Board& board = target.board();
+    return board.count > 0 && board.words[0] > 1 && board.words[1] > 1 && board.words[2] > 1;
+  }));
   sweep(target, [&] {
     long before[3];
     for (int n = 0; n < 3; ++n) before[n] = target.board().words[n];
