@@ -9,12 +9,12 @@
 // A connection is made through a listener of its own, which has the name for that moment: the node of a path in a file
 // system that nobody sees, an abstract name before the real listener takes it.
 //
-// Refused: a peer outside the tree (named), connections that wait to be accepted and have brought data (only who accepts
-// them can read it), out-of-band bytes, time stamps of queued datagrams, credentials in flight of a process outside,
-// names that can't be traced, other network namespaces.
-// A stream does not tell where among unread bytes descriptors stand; the memory that the kernel counts for the sender
-// does when they came alone. It also tells of empty messages that can't be peeked at twice (kernel/socket_queue.h), but
-// not where datagrams can come from several senders.
+// Refused: a peer outside the tree (named), connections that wait to be accepted and have brought data (only who
+// accepts them can read it), out-of-band bytes, time stamps of queued datagrams, credentials in flight of a process
+// outside, names that can't be traced, other network namespaces. A stream does not tell where among unread bytes
+// descriptors stand; the memory that the kernel counts for the sender does when they came alone. It also tells of empty
+// messages that can't be peeked at twice (kernel/socket_queue.h), but not where datagrams can come from several
+// senders.
 #include "resources/sockets/unix_socket.h"
 
 #include "kernel/socket.h"

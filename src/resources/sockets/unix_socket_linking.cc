@@ -45,8 +45,8 @@ class Linking {
     if (state_.type() == UnixSocket::DATAGRAM && !is_mutual) return link_one_way(other_info);
     bool is_stamped_pair = state_.has_stamp() && other.has_stamp();
     if (state_.type() == UnixSocket::DATAGRAM && !is_stamped_pair) return;
-    // The elder inode makes both, and is linked first or last: each is linked for itself.
-    if (info_.inode < *info_.peer)
+    // The end found first makes both. Inode numbers would not do: each CPU hands out its own.
+    if (self_.record.value < peer->record.value)
       link_maker(other);
     else
       state_.mutable_made_by()->set_id(peer->record.value);
