@@ -84,9 +84,9 @@ def write_coverage(results: list[Result]) -> None:
 
 def summarise(results: list[Result]) -> int:
     counts = {outcome: sum(r.outcome == outcome for r in results) for outcome in ("passed", "failed", "skipped")}
-    failed = [f"{r.program} [{r.mode}]" for r in results if r.outcome == "failed"]
+    failed = [result for result in results if result.outcome == "failed"]
     if failed:
-        print("failed: " + ", ".join(failed))
+        print("failed:", *(result.text() for result in failed), sep="\n")  # again, where a reader looks first
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     return 1 if failed else 0
 

@@ -1,3 +1,4 @@
+// varies: cpu#*/rip (it goes round in its loop)
 // General registers and flags: a loop that never leaves user space holds a value in each.
 #include "program.h"
 

@@ -1,3 +1,4 @@
+// varies: cpu#*/rip (it goes round in its loop)
 // Vector registers: a loop that never leaves user space keeps a pattern in ymm0-ymm15 (and zmm16-31 where there are
 // any).
 #include <immintrin.h>
