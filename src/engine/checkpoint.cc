@@ -53,7 +53,7 @@ void judge(Description& description) {
   std::vector<graph::Obstacle> obstacles = description.obstacles();
   if (obstacles.empty()) {
     graph::Tree tree(description.records());
-    obstacles = graph::plan_births(tree).obstacles;
+    obstacles = graph::plan_births(tree).obstacles();
     if (obstacles.empty()) graph::Plan(description.records(), tree, resources::facts_of);
   }
   if (!obstacles.empty()) throw graph::Refused(std::move(obstacles));

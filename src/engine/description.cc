@@ -66,8 +66,6 @@ void Description::number_records() {
   }
 }
 
-int32_t Description::pid_in_tree(pid_t host) const { return processes_.contains({host}) ? host : 0; }
-
 void Description::describe_skeleton(tracee::HeldProcess& process) {
   kernel::Stat stat = process.proc.stat();
   RecordId id = processes_.at(process.pid);
@@ -75,21 +73,23 @@ void Description::describe_skeleton(tracee::HeldProcess& process) {
   state->set_life(process.zombie ? image::Process::ZOMBIE : image::Process::ALIVE);
   state->set_pid(process.pid.value);
   if (id != root_) state->mutable_parent()->set_id(this->process(process.parent).value);
-  state->set_group(pid_in_tree(stat.group()));
-  state->set_session(pid_in_tree(stat.session()));
+  describe_ids(stat, *state, id == root_);
   state->set_exit_signal(static_cast<int>(stat.field(38)));
   if (process.zombie) state->set_exit_status(stat.exit_code());
   if (!process.tasks.empty() && process.tasks.front().stop_kind() == tracee::StopKind::kGroup) {
     state->set_stop_signal(process.tasks.front().group_stop_signal());
   }
+  if (process.zombie && id == root_) {
+    obstacle("it is a zombie: it has exited, and its parent has not waited for it",
+             "nothing is left of it but its exit status; let its parent take that (wait)", "zombies");
+  }
   if (!process.dead_leader.empty()) {
     obstacle("its first thread has exited while others live", "let the first thread wait for the others",
              "dead leaders");
   }
-  check_outside_ids(stat, id);
   bool is_alive = !process.zombie;
   records_.add(id, "process", {}, std::move(state));
-  if (!is_alive) return describe_dead(process);
+  if (!is_alive) return describe_dead(process.pid.value, id, tasks_.at(process.pid));
   for (tracee::Task& task : process.tasks) {
     auto skeleton = std::make_unique<image::Task>();
     skeleton->set_tid(task.thread().value);
@@ -116,22 +116,55 @@ void Description::check_thread(const image::Task& state, const image::Task& lead
   }
 }
 
-// A session or group outside the tree is the root's own at most: the restored root joins its caller's, or starts a
-// session.
-void Description::check_outside_ids(const kernel::Stat& stat, RecordId process) {
-  if (process == root_) {
-    root_session_ = stat.session();
-    root_group_ = stat.group();
-    return;
+// A session or group that the tree has in common with others is the root's own at most: the restored root joins its
+// caller's, or starts a session. One whose leader is dead, and that nobody else is in, is the tree's own.
+void Description::describe_ids(const kernel::Stat& stat, image::Process& state, bool is_root) {
+  if (is_root && !processes_.contains({stat.session()})) {
+    if (stat.session() == 0 || outside().user_of_id(stat.session())) outside_session_ = stat.session();
+    if (outside_session_ && !processes_.contains({stat.group()})) outside_group_ = stat.group();
   }
-  if (pid_in_tree(stat.session()) == 0 && stat.session() != root_session_) {
-    obstacle(fmt::format("it is in session {}, whose leader is not in the tree", stat.session()),
+  state.set_session(session_in_tree(stat.session()));
+  state.set_group(group_in_tree(stat.group(), state.session()));
+}
+
+int32_t Description::session_in_tree(pid_t session) {
+  if (processes_.contains({session}) || phantoms_.contains(session)) return session;
+  if (session == outside_session_) return 0;
+  auto user = outside().user_of_id(session);
+  if (session == 0 || user) {
+    obstacle(fmt::format("it is in session {}, as is {} outside the tree", session, user ? user->text() : "somebody"),
              "checkpoint from an ancestor that is in that session", "session of another process");
+    return 0;
   }
-  if (pid_in_tree(stat.group()) == 0 && stat.group() != root_group_) {
-    obstacle(fmt::format("it is in process group {}, whose leader is not in the tree", stat.group()),
-             "checkpoint while the leader of the group lives", "session of another process");
+  add_phantom(session, session);
+  return session;
+}
+
+int32_t Description::group_in_tree(pid_t group, int32_t session) {
+  if (processes_.contains({group}) || phantoms_.contains(group)) return group;
+  if (group == outside_group_) return 0;
+  auto user = outside().user_of_id(group);
+  if (group == 0 || user) {
+    obstacle(
+        fmt::format("it is in process group {}, as is {} outside the tree", group, user ? user->text() : "somebody"),
+        "checkpoint from an ancestor that is in that group", "session of another process");
+    return 0;
   }
+  add_phantom(group, session);
+  return group;
+}
+
+void Description::add_phantom(pid_t id, int32_t session) {
+  phantoms_.insert(id);
+  auto state = std::make_unique<image::Process>();
+  state->set_life(image::Process::PHANTOM);
+  state->set_pid(id);
+  state->set_group(id);
+  state->set_session(session);
+  state->set_exit_signal(SIGCHLD);
+  RecordId process = records_.reserve();
+  records_.add(process, "process", {}, std::move(state));
+  describe_dead(id, process, records_.reserve());
 }
 
 // Namespaces of its own are not rebuilt yet, so they must be refused, or they would be lost silently.
@@ -147,11 +180,11 @@ void Description::check_namespaces(const tracee::HeldProcess& process) {
   }
 }
 
-void Description::describe_dead(tracee::HeldProcess& process) {
+void Description::describe_dead(pid_t pid, RecordId process, RecordId task) {
   auto skeleton = std::make_unique<image::Task>();
-  skeleton->set_tid(process.pid.value);
-  skeleton->mutable_process()->set_id(processes_.at(process.pid).value);
-  records_.add(tasks_.at(process.pid), "task", {}, std::move(skeleton));
+  skeleton->set_tid(pid);
+  skeleton->mutable_process()->set_id(process.value);
+  records_.add(task, "task", {}, std::move(skeleton));
 }
 
 RecordId Description::structure_of(tracee::HeldProcess& process, const tracee::Task& task, Level level) {

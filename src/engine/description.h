@@ -56,9 +56,12 @@ class Description final : public resources::DescribeContext {
   void number_records();
   void describe_skeleton(tracee::HeldProcess& process);
   void check_thread(const image::Task& state, const image::Task& leader, const tracee::Task& task);
-  void check_outside_ids(const kernel::Stat& stat, RecordId process);
+  void describe_ids(const kernel::Stat& stat, image::Process& state, bool is_root);
+  int32_t session_in_tree(pid_t session);
+  int32_t group_in_tree(pid_t group, int32_t session);
+  void add_phantom(pid_t id, int32_t session);
   void check_namespaces(const tracee::HeldProcess& process);
-  void describe_dead(tracee::HeldProcess& process);
+  void describe_dead(pid_t pid, RecordId process, RecordId task);
   RecordId structure_of(tracee::HeldProcess& process, const tracee::Task& task, resources::Level level);
   void describe_process(tracee::HeldProcess& process);
   void describe_task(const resources::TaskView& view, tracee::Batch& batch, bool leads);
@@ -69,14 +72,14 @@ class Description final : public resources::DescribeContext {
   void finish_readings();
   RecordId describe_once(OwnedFd duplicate, HostPid holder, int number);
   void describe_view(RecordId id, const resources::DescriptionView& view);
-  int32_t pid_in_tree(pid_t host) const;
 
   tracee::Hold& hold_;
   graph::RecordSet records_;
   std::vector<graph::Obstacle> obstacles_;
   std::vector<std::string> places_;
   RecordId root_;
-  pid_t root_session_ = 0, root_group_ = 0;
+  std::optional<pid_t> outside_session_, outside_group_;  // those of the root, where they are not the tree's own
+  std::set<pid_t> phantoms_;
   const tracee::InjectedSpace* space_ = nullptr;  // of the process that is being described
 
   std::map<HostPid, RecordId> processes_, tasks_;

@@ -88,6 +88,10 @@ class TextReport {
          opened.image.page_bytes());
     line("host       Linux {} {}", head.host().kernel_release(), head.host().machine());
     add_process(tree_.root(), 0);
+    for (RecordId phantom : tree_.phantoms()) {
+      line("id {}  dead, still a {}", tree_.process(phantom).state->pid(),
+           tree_.process(phantom).state->session() == tree_.process(phantom).state->pid() ? "session" : "group");
+    }
     line("needs");
     Needs needs(opened);
     for (const auto& need : needs.preconditions()) line("  {}: {}", need.object, need.needed);

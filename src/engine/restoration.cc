@@ -21,15 +21,6 @@ constexpr size_t kSpareSlots = 2;
 constexpr size_t kMostDescriptors = 253;  // SCM_MAX_FD: of one message
 constexpr auto kPatience = std::chrono::seconds(10);
 
-// The address of a `syscall` instruction in the batch loop.
-RemoteAddress syscall_instruction(const tracee::SharedSpace& space) {
-  std::span<const std::byte> code = tracee::batch_code();
-  for (size_t i = 0; i + 1 < code.size(); ++i) {
-    if (code[i] == std::byte{0x0f} && code[i + 1] == std::byte{0x05}) return space.code() + i;
-  }
-  throw Error("internal error: the batch loop makes no calls");
-}
-
 void raise_own_descriptor_limit() {
   rlimit limit{};
   kernel::checked("prlimit64", SYS_prlimit64, 0, RLIMIT_NOFILE, 0, kernel::arg(&limit));
@@ -37,23 +28,19 @@ void raise_own_descriptor_limit() {
   kernel::checked("prlimit64", SYS_prlimit64, 0, RLIMIT_NOFILE, kernel::arg(&limit), 0);
 }
 
-void wait_until_zombie(HostPid pid) {
-  auto deadline = tracee::Clock::now() + kPatience;
-  while (tracee::Clock::now() < deadline) {
-    auto proc = kernel::ProcDir::open(pid);
-    auto text = proc ? proc->try_read("stat") : std::nullopt;
-    if (!text) throw Error(fmt::format("zombie {} was reaped by another", pid.value));
-    if (kernel::parse_stat(*text).state == 'Z') return;
-    std::this_thread::sleep_for(std::chrono::microseconds(100));
+void kill_quietly(RestoredTask& task) {
+  try {
+    task.task().kill_and_reap();
+  } catch (const Error& error) {
+    log::notice("while undoing the restore: {}", error.what());
   }
-  throw Error(fmt::format("process {} did not end as its record says", pid.value));
 }
 
 }  // namespace
 
 Restoration::Restoration(const graph::RecordSet& records, const graph::Tree& tree, const image::Reader& image,
                          Parent parent)
-    : records_(records), tree_(tree), image_(image), parent_(parent) {
+    : records_(records), tree_(tree), births_(graph::plan_births(tree)), image_(image), parent_(parent) {
   raise_own_descriptor_limit();
   size_t slots = records.of_kind("task").size() + kSpareSlots;
   batch_start_ = find_common_hole(records, tracee::SharedSpace::size_for(slots));
@@ -68,21 +55,14 @@ Restoration::Restoration(const graph::RecordSet& records, const graph::Tree& tre
 
 Restoration::~Restoration() {
   if (released_) return;
+  if (temporary_) kill_quietly(*temporary_);
   // Threads before their leaders, creations before creators: a leader can only be reaped after its threads.
   for (auto record = order_.rbegin(); record != order_.rend(); ++record) {
     auto task = tasks_.find(*record);
     if (task == tasks_.end()) continue;
-    try {
-      task->second->task().kill_and_reap();
-    } catch (const Error& error) {
-      log::notice("while undoing the restore: {}", error.what());
-    }
+    kill_quietly(*task->second);
   }
-  try {
-    retire_planter();
-  } catch (const Error& error) {
-    log::notice("while undoing the restore: {}", error.what());
-  }
+  if (planter_) kill_quietly(*planter_);
 }
 
 void Restoration::plant_root() {
@@ -92,13 +72,32 @@ void Restoration::plant_root() {
   request.socket_number = socket_number_;
   RecordId root = tree_.root().leader();
   if (parent_ != Parent::kCaller) {
-    planter_ = plant(request, *space_, next_slot_++, {});
-    return;
+    return plant_planter(request);
   }
   request.place = PlanterPlace::kSibling;
   request.wanted_pid = records_.state<image::Task>(root).tid();
   tasks_[root] = plant(request, *space_, next_slot_++, root);
   order_.push_back(root);
+}
+
+// It may have to be the dead leader of the root's session; else it must not take an id that a task will need.
+void Restoration::plant_planter(PlanterRequest request) {
+  RecordId record;
+  if (RecordId phantom = births_.of(tree_.root().id).creator) {
+    record = tree_.process(phantom).leader();
+    request.wanted_pid = tree_.process(phantom).state->pid();
+  }
+  size_t slot = next_slot_++;
+  planter_ = plant(request, *space_, slot, record);
+  while (request.wanted_pid == 0 && is_in_image(planter_->process().value)) {
+    retire_planter();
+    planter_ = plant(request, *space_, slot, record);
+  }
+}
+
+bool Restoration::is_in_image(pid_t id) const {
+  return std::ranges::any_of(records_.of_kind("task"),
+                             [&](const graph::Record* task) { return task->as<image::Task>().tid() == id; });
 }
 
 resources::RestoreContext::Root Restoration::root_origin() const {
@@ -164,18 +163,19 @@ int Restoration::fd(RecordId record) const {
   return place == kept_.end() ? -1 : place->second.get();
 }
 
-void Restoration::expect_birth(RecordId task, RestoredTask& creator) { births_[task] = {&creator, next_slot_++}; }
+void Restoration::expect_birth(RecordId task, RestoredTask& creator) { expected_[task] = {&creator, next_slot_++}; }
 
 RestoredTask& Restoration::actor_of(RecordId record) {
   RecordId actor = tree_.actor(record);
   CAIRN_ASSERT(static_cast<bool>(actor));
+  if (planter_ && planter_->record() == actor) return *planter_;
   auto task = tasks_.find(actor);
   return task != tasks_.end() ? *task->second : adopt(actor);
 }
 
 RestoredTask& Restoration::adopt(RecordId record) {
-  auto birth = births_.find(record);
-  CAIRN_ASSERT(birth != births_.end());
+  auto birth = expected_.find(record);
+  CAIRN_ASSERT(birth != expected_.end());
   if (!birth->second.creator->batch().empty()) birth->second.creator->batch().flush();
   const graph::ProcessNode& process = tree_.process(tree_.process_of(record));
   HostPid pid{process.state->pid()};
@@ -207,38 +207,6 @@ void Restoration::remove_batch_regions() {
 }
 
 HostPid Restoration::root_pid() { return actor_of(tree_.root().id).process(); }
-
-// The task goes on untraced and alone: into its fatal signal, or into exit_group.
-void Restoration::end(RecordId process, int status) {
-  RestoredTask& task = actor_of(process);
-  HostPid pid = task.process();
-  task.batch().call(SYS_prctl, PR_SET_DUMPABLE, 0);  // no core dump
-  task.batch().flush();
-  tracee::CpuState state = task.task().state();
-  state.registers.rip = syscall_instruction(*space_).value;
-  state.registers.rax = SYS_exit_group;
-  state.registers.orig_rax = ~0ULL;
-  state.registers.rdi = static_cast<uint64_t>(WEXITSTATUS(status));
-  state.signal_mask = 0;
-  task.task().set_state(std::move(state));
-  task.task().set_options(0);
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-    task.task().kill_and_reap();
-  } else {
-    if (WIFSIGNALED(status)) kernel::kill(pid, WTERMSIG(status));
-    task.task().release();
-  }
-  tasks_.erase(tree_.actor(process));
-  wait_until_zombie(pid);
-  if (RecordId parent = tree_.process(process).parent) {
-    // Its death was told to the parent before anything of the parent's own signals was restored.
-    tracee::Batch& batch = actor_of(parent).room(1, 24);
-    uint64_t child_signals = uint64_t{1} << (SIGCHLD - 1);
-    int exit_signal = tree_.process(process).state->exit_signal();
-    if (exit_signal > 0) child_signals |= uint64_t{1} << (exit_signal - 1);
-    batch.try_call(SYS_rt_sigtimedwait, batch.put(child_signals), 0, batch.put(timespec{}), sizeof(child_signals));
-  }
-}
 
 std::vector<int> Restoration::hand_over(RestoredTask& task, std::span<const int> fds) {
   std::vector<int> numbers;

@@ -24,13 +24,17 @@ class Restoration final : public resources::RestoreContext {
 
   const graph::RecordSet& records() const override { return records_; }
   const graph::Tree& tree() const override { return tree_; }
+  const graph::Births& births() const override { return births_; }
   const image::Reader& image() const override { return image_; }
   void keep(RecordId record, OwnedFd fd) override;
   int fd(RecordId record) const override;
   resources::RestoredTask& actor_of(RecordId record) override;
   resources::RestoredTask& planter() override { return *planter_; }
   void expect_birth(RecordId task, resources::RestoredTask& creator) override;
+  resources::RestoredTask& begin_temporary(resources::RestoredTask& creator, uint64_t flags) override;
+  void end_temporary(resources::RestoredTask& creator) override;
   void end(RecordId process, int status) override;
+  void end_phantom(RecordId process) override;
   int socket_number() const override { return socket_number_; }
   std::vector<int> hand_over(resources::RestoredTask& task, std::span<const int> fds) override;
   resources::HeldMemory& held_memory(RecordId mm) override { return held_memory_[mm]; }
@@ -38,12 +42,14 @@ class Restoration final : public resources::RestoreContext {
   bool root_starts_session() const override;
 
  private:
-  struct Birth {
+  struct Expected {
     resources::RestoredTask* creator;
     size_t slot;
   };
 
   void plant_root();
+  void plant_planter(PlanterRequest request);
+  bool is_in_image(pid_t id) const;
   void run_step(const graph::Plan& plan, size_t index);
   void flush_needed(const graph::Plan& plan, const graph::Step& step);
   void flush_everything();
@@ -54,6 +60,7 @@ class Restoration final : public resources::RestoreContext {
 
   const graph::RecordSet& records_;
   const graph::Tree& tree_;
+  graph::Births births_;
   const image::Reader& image_;
   Parent parent_;
   bool released_ = false;
@@ -65,7 +72,9 @@ class Restoration final : public resources::RestoreContext {
   int socket_number_ = 0;
 
   std::unique_ptr<resources::RestoredTask> planter_;
-  std::map<RecordId, Birth> births_;
+  std::unique_ptr<resources::RestoredTask> temporary_;
+  std::optional<size_t> temporary_slot_;
+  std::map<RecordId, Expected> expected_;
   std::map<RecordId, std::unique_ptr<resources::RestoredTask>> tasks_;
   std::vector<RecordId> order_;  // of adoption: creators before what they cloned
   std::map<RecordId, OwnedFd> kept_;

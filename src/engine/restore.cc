@@ -29,6 +29,7 @@ struct Restore::State {
   std::optional<image::Reader> image;
   graph::RecordSet records;
   std::optional<graph::Tree> tree;
+  graph::Births births;
   std::optional<graph::Plan> plan;
   std::vector<graph::Precondition> preconditions;
   std::optional<Restoration> restoration;
@@ -39,13 +40,30 @@ struct Restore::State {
     image.emplace(image::Reader::open(options.image));
     records = graph::parse_records(image->records(), resources::make_state);
     tree.emplace(records);
+    births = graph::plan_births(*tree);
+    if (!births.obstacles().empty()) {
+      const graph::Obstacle& first = births.obstacles().front();
+      throw Error(fmt::format("the process tree can't be made: {}: {}", first.object, first.reason),
+                  Failure::kDamagedImage);
+    }
     plan.emplace(records, *tree, resources::facts_of);
   }
 
   void check() {
     Checks checks(records, *tree, image->head());
     for (const auto& [id, record] : records.all()) resources::kind_of(record).check(checks, record);
+    check_parent(checks);
     preconditions = checks.preconditions();
+  }
+
+  // A dead leader of the root's session would be a child of the caller too, who would have to reap it.
+  void check_parent(Checks& checks) const {
+    if (options.parent != Parent::kCaller) return;
+    const graph::ProcessNode& root = tree->root();
+    if (!births.of(root.id).creator) return;
+    checks.add({fmt::format("process {}", root.state->pid()),
+                fmt::format("its session {} has lost its leader: no --sibling", root.state->session()), false,
+                "--sibling"});
   }
 };
 

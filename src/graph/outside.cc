@@ -126,6 +126,26 @@ std::optional<Outside::Holder> Outside::mapper_of_nameless(dev_t device, ino_t i
   return find(mapped_, File(device, inode));
 }
 
+void Outside::index_ids() {
+  if (has_ids_) return;
+  has_ids_ = true;
+  each_process(&Outside::index_ids_of);
+  if (auto self = kernel::ProcDir::open({::getpid()})) index_ids_of(*self);
+}
+
+void Outside::index_ids_of(const kernel::ProcDir& process) {
+  auto text = process.try_read("stat");
+  if (!text) return;
+  kernel::Stat stat = kernel::parse_stat(*text);
+  for (pid_t id : {process.pid().value, stat.group(), stat.session()}) ids_.try_emplace(id, process.pid());
+}
+
+std::optional<Outside::Holder> Outside::user_of_id(pid_t id) {
+  index_ids();
+  auto place = ids_.find(id);
+  return place == ids_.end() ? std::nullopt : std::optional(holder(place->second));
+}
+
 bool Outside::sees_all() {
   index_descriptors();
   return sees_all_;

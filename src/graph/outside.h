@@ -36,6 +36,8 @@ class Outside {
   std::optional<Holder> holder_of_nameless(dev_t device, ino_t inode);
   // Who maps such a file.
   std::optional<Holder> mapper_of_nameless(dev_t device, ino_t inode);
+  // Who has this id, or is in the session or process group with this id; cairn counts too.
+  std::optional<Holder> user_of_id(pid_t id);
   bool sees_all();
 
  private:
@@ -44,12 +46,15 @@ class Outside {
   void each_process(void (Outside::*index)(const kernel::ProcDir&));
   void index_descriptors();
   void index_descriptors_of(const kernel::ProcDir& process);
+  void index_ids();
+  void index_ids_of(const kernel::ProcDir& process);
   void index_mappings();
   void index_mappings_of(const kernel::ProcDir& process);
 
   std::set<HostPid> inside_;
-  bool has_descriptors_ = false, has_mappings_ = false;
+  bool has_descriptors_ = false, has_mappings_ = false, has_ids_ = false;
   bool sees_all_ = true;
+  std::map<pid_t, HostPid> ids_;
   std::multimap<std::string, HostPid> by_link_;
   std::multimap<File, HostPid> nameless_, mapped_;
 };

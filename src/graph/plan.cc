@@ -114,7 +114,9 @@ class PlanBuilder {
   }
 
   void add_task_edges() {
-    for (RecordId id : tree_.processes()) {
+    std::vector<RecordId> processes = tree_.processes();
+    processes.insert(processes.end(), tree_.phantoms().begin(), tree_.phantoms().end());
+    for (RecordId id : processes) {
       const ProcessNode& process = tree_.process(id);
       edge(process.leader(), image::BORN, id, image::MADE, "a process is there when its leader is born");
       for (RecordId task : process.tasks) {
@@ -148,30 +150,61 @@ class PlanBuilder {
   Milestone first_milestone(RecordId record) const { return nodes_[first_.at(record)].milestone; }
 
   void add_birth_edges() {
-    for (const Birth& birth : plan_births(tree_).births) {
+    Births births = plan_births(tree_);
+    for (const Birth& birth : births.all()) {
       const ProcessNode& child = tree_.process(birth.process);
-      add_group_edges(child);
+      add_group_edges(child, births);
+      RecordId parent = child.phantom() ? birth.creator : child.parent;
+      if (parent && !child.alive()) add_death_edges(child, tree_.process(parent));
       if (!birth.creator) continue;
       const ProcessNode& creator = tree_.process(birth.creator);
       add_inheritance_edges(creator, child);
-      if (birth.session == Birth::Session::kAfterSetsid) {
-        edge(creator.id, image::CONNECTED, child.leader(), image::BORN, "it inherits the session of its parent");
-      } else if (birth.session == Birth::Session::kBeforeSetsid) {
-        edge(child.leader(), image::BORN, creator.id, image::CONNECTED,
-             "it stays in the session that its parent leaves");
-      }
-      if (!child.alive()) settle_children_.emplace(creator.id, child.id);
+      add_session_edges(birth, creator, child);
+      if (birth.way == Birth::Way::kOrphan) add_passage_edges(births, birth, child);
+      if (!creator.alive())
+        edge(child.leader(), image::BORN, creator.leader(), image::SEALED, "it is born before its creator dies");
     }
   }
 
-  void add_group_edges(const ProcessNode& process) {
+  void add_session_edges(const Birth& birth, const ProcessNode& creator, const ProcessNode& child) {
+    // The root may start a session of its own at once.
+    edge(creator.id, image::MADE, child.leader(), image::BORN, "it inherits what its creator is at first");
+    if (birth.session == Birth::Session::kAfterSetsid) {
+      edge(creator.id, image::CONNECTED, child.leader(), image::BORN, "it inherits the session of its creator");
+    } else if (birth.session == Birth::Session::kBeforeSetsid) {
+      edge(child.leader(), image::BORN, creator.id, image::CONNECTED,
+           "it stays in the session that its creator leaves");
+    }
+  }
+
+  // An orphan goes up to its parent, past what isn't a sub-reaper yet.
+  void add_passage_edges(const Births& births, const Birth& birth, const ProcessNode& child) {
+    for (RecordId at = birth.creator; at && at != child.parent;) {
+      const ProcessNode& passed = tree_.process(at);
+      at = passed.phantom() ? births.of(at).creator : passed.parent;
+      if (at) add_bareness_edges(tree_.process(at), child);
+    }
+  }
+
+  // A parent hears of the death.
+  void add_death_edges(const ProcessNode& child, const ProcessNode& parent) {
+    settle_children_.emplace(parent.id, child.id);
+    if (!parent.alive())
+      edge(child.id, image::SEALED, parent.leader(), image::SEALED, "its parent takes note of its death");
+  }
+
+  void add_group_edges(const ProcessNode& process, const Births& births) {
     RecordId leader = tree_.by_pid(process.state->group());
     if (!leader || leader == process.id) return;
-    edge(leader, image::CONNECTED, process.id, image::CONNECTED, "the group exists when its leader has made it");
     const ProcessNode& group = tree_.process(leader);
-    if (!group.alive()) {
-      edge(process.id, image::CONNECTED, group.leader(), image::SEALED, "a group outlives its leader's death");
+    if (births.founds_group(leader)) {
+      edge(leader, image::MADE, process.id, image::CONNECTED, "the group exists when its founder has made it");
+      edge(process.id, image::CONNECTED, leader, image::CONNECTED, "a group outlives its founder's leaving");
+    } else {
+      edge(leader, image::CONNECTED, process.id, image::CONNECTED, "the group exists when its leader has made it");
     }
+    if (!group.alive())
+      edge(process.id, image::CONNECTED, group.leader(), image::SEALED, "a group outlives its leader's death");
   }
 
   // What a child inherits must be in its creator, and what the creator has for itself alone must not be yet.
@@ -186,7 +219,12 @@ class PlanBuilder {
              "its creator holds what it inherits until then");
       }
     }
-    for (uint64_t own : {parent.files().id(), parent.fs().id(), parent.sighand().id()}) {
+    add_bareness_edges(creator, child);
+  }
+
+  void add_bareness_edges(const ProcessNode& ancestor, const ProcessNode& child) {
+    const auto& state = records_.state<image::Task>(ancestor.leader());
+    for (uint64_t own : {state.files().id(), state.fs().id(), state.sighand().id()}) {
       if (own != 0) edge(child.leader(), image::BORN, {own}, image::MADE, "it is born from a bare task");
     }
   }

@@ -31,27 +31,37 @@ Tree::Tree(const RecordSet& records) {
     if (process.tasks.empty() || records.state<image::Task>(process.leader()).tid() != process.state->pid()) {
       throw damaged(fmt::format("process {} has no leader", process.state->pid()));
     }
-    if (process.parent) {
-      auto parent = processes_.find(process.parent);
-      if (parent == processes_.end())
-        throw damaged(fmt::format("the parent of {} is no process", process.state->pid()));
-      parent->second.children.push_back(id);
-    } else {
-      if (root_) throw damaged("it has several roots");
-      root_ = id;
-    }
+    place(process);
   }
   if (!root_) throw damaged("it has no root");
   order_from_root();
 
-  for (RecordId id : order_) {
-    actors_[id] = processes_[id].leader();
-    for (RecordId task : processes_[id].tasks) {
-      const auto& state = records.state<image::Task>(task);
-      actors_[task] = task;
-      for (uint64_t shared : {state.mm().id(), state.files().id(), state.fs().id(), state.sighand().id()}) {
-        if (shared != 0) actors_.try_emplace(RecordId{shared}, task);
-      }
+  for (RecordId id : order_) find_actors(records, processes_[id]);
+  for (RecordId id : phantoms_) find_actors(records, processes_[id]);
+}
+
+void Tree::place(const ProcessNode& process) {
+  if (process.phantom()) {
+    if (process.parent || process.tasks.size() != 1) throw damaged(fmt::format("{} is dead", process.state->pid()));
+    phantoms_.push_back(process.id);
+  } else if (process.parent) {
+    auto parent = processes_.find(process.parent);
+    if (parent == processes_.end() || parent->second.phantom())
+      throw damaged(fmt::format("the parent of {} is no process", process.state->pid()));
+    parent->second.children.push_back(process.id);
+  } else {
+    if (root_) throw damaged("it has several roots");
+    root_ = process.id;
+  }
+}
+
+void Tree::find_actors(const RecordSet& records, const ProcessNode& process) {
+  actors_[process.id] = process.leader();
+  for (RecordId task : process.tasks) {
+    const auto& state = records.state<image::Task>(task);
+    actors_[task] = task;
+    for (uint64_t shared : {state.mm().id(), state.files().id(), state.fs().id(), state.sighand().id()}) {
+      if (shared != 0) actors_.try_emplace(RecordId{shared}, task);
     }
   }
 }
@@ -61,7 +71,7 @@ void Tree::order_from_root() {
   for (size_t next = 0; next < order_.size(); ++next) {
     for (RecordId child : processes_[order_[next]].children) order_.push_back(child);
   }
-  if (order_.size() != processes_.size()) throw damaged("some processes are their own ancestors");
+  if (order_.size() + phantoms_.size() != processes_.size()) throw damaged("some processes are their own ancestors");
 }
 
 const ProcessNode& Tree::process(RecordId id) const { return processes_.at(id); }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "graph/births.h"
 #include "graph/plan.h"
 #include "graph/records.h"
 #include "image/reader.h"
@@ -48,6 +49,7 @@ class RestoreContext {
 
   virtual const graph::RecordSet& records() const = 0;
   virtual const graph::Tree& tree() const = 0;
+  virtual const graph::Births& births() const = 0;
   virtual const image::Reader& image() const = 0;
 
   // Objects that live behind a descriptor of ours until every task has its own.
@@ -60,9 +62,14 @@ class RestoreContext {
   virtual RestoredTask& planter() = 0;
   // Says that `creator`'s batch clones this task; it is held from the moment that somebody asks for it.
   virtual void expect_birth(RecordId task, RestoredTask& creator) = 0;
+  // A temporary task that `creator` clones with these flags, until end_temporary() has killed and reaped it.
+  virtual RestoredTask& begin_temporary(RestoredTask& creator, uint64_t flags) = 0;
+  virtual void end_temporary(RestoredTask& creator) = 0;
   // Lets the single task of a process end with this wait status (its batch may end in exit_group); the zombie is its
   // parent's.
   virtual void end(RecordId process, int status) = 0;
+  // Lets a phantom die and be reaped.
+  virtual void end_phantom(RecordId process) = 0;
 
   // The number at which every bare task has the socket that hand_over() works through: above all numbers of the image.
   virtual int socket_number() const = 0;

@@ -66,6 +66,7 @@ Hold::~Hold() {
 }
 
 std::chrono::nanoseconds Hold::pause() const {
+  if (began_ == Clock::time_point{}) return {};  // nothing was there to be stopped
   return (ended_ == Clock::time_point{} ? Clock::now() : ended_) - began_;
 }
 

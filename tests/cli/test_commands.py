@@ -75,6 +75,17 @@ class Failures(unittest.TestCase):
             self.assertEqual(run.returncode, 1, run)
             self.assertIn(str(gone.pid), json.loads(run.stdout)["error"]["message"])
 
+    def test_zombies_are_refused(self) -> None:
+        zombie = subprocess.Popen(["true"])
+        try:
+            os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+            for command in ("check", "checkpoint"):
+                run = cairn(command, "--json", str(zombie.pid))
+                self.assertEqual(run.returncode, 3, run)
+                self.assertIn("zombie", run.stdout)
+        finally:
+            zombie.wait()
+
     def test_own_ancestors_are_refused(self) -> None:
         for command in ("check", "checkpoint"):
             run = cairn(command, "--json", str(os.getpid()))

@@ -67,7 +67,8 @@ class Play:
             "PROGRAM_DIRECTORY": str(self.run_directory),
             **(more_environment or {}),
         }
-        self.root = processes.start(argv, self.run_directory, environment)
+        start = processes.start_daemon if self.program.is_daemon else processes.start
+        self.root = start(argv, self.run_directory, environment)
 
     def finish(self) -> None:
         """Lets the program go on to its asserts and waits for its end."""

@@ -30,6 +30,7 @@ class Program:
       refused: REGEX              it can't be checkpointed, and this is how the reason reads
       timeout: SECONDS            for each wait for the program
       varies: GLOB (reason)       facts of the text oracle that the program itself changes
+      root: daemon                the leader of its session has ended before it starts
     """
 
     name: str
@@ -43,6 +44,10 @@ class Program:
     @property
     def refused(self) -> str | None:
         return next(iter(self.headers.get("refused", [])), None)
+
+    @property
+    def is_daemon(self) -> bool:
+        return "daemon" in self.headers.get("root", [])
 
     @property
     def timeout(self) -> float:
@@ -85,7 +90,7 @@ def first_comment(text: str) -> dict[str, list[str]]:
     for line in text.splitlines():
         if not line.startswith(mark):
             break
-        key = re.match(rf"{mark} (needs|modes|not yet|refused|timeout|varies): (.*)$", line)
+        key = re.match(rf"{mark} (needs|modes|not yet|refused|timeout|varies|root): (.*)$", line)
         if key:
             headers.setdefault(key[1], []).append(key[2].strip())
     return headers

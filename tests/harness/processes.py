@@ -74,8 +74,33 @@ def descendants(pid: int) -> list[int]:
 def start(argv: list[str], directory: Path, environment: dict[str, str]) -> int:
     """Starts a program in a session of its own, with nothing inherited but three descriptors of its own directory."""
     pid = os.fork()
-    if pid != 0:
-        return pid
+    if pid == 0:
+        os.setsid()
+        _become(argv, directory, environment)
+    return pid
+
+
+def start_daemon(argv: list[str], directory: Path, environment: dict[str, str]) -> int:
+    """The same for a program whose session's leader has ended before it begins; it is our child all the same."""
+    reader, writer = os.pipe()
+    leader = os.fork()
+    if leader == 0:
+        os.setsid()
+        pid = os.fork()
+        if pid == 0:
+            while os.getppid() == os.getsid(0):
+                time.sleep(0.001)
+            _become(argv, directory, environment)
+        os.write(writer, str(pid).encode())
+        os._exit(0)
+    os.waitpid(leader, 0)
+    pid = int(os.read(reader, 20))
+    os.close(reader)
+    os.close(writer)
+    return pid
+
+
+def _become(argv: list[str], directory: Path, environment: dict[str, str]) -> None:
     try:
         _prepare_program(directory)
         os.execve(argv[0], argv, environment)
@@ -85,7 +110,6 @@ def start(argv: list[str], directory: Path, environment: dict[str, str]) -> int:
 
 
 def _prepare_program(directory: Path) -> None:
-    os.setsid()
     os.chdir(directory)
     os.umask(0o022)
     for descriptor, path, flags in (

@@ -1,5 +1,5 @@
 // vfork(2): the parent stands still until its child has ended; the child runs in the parent's memory.
-// not yet: a vfork parent that does not stop is no obstacle but an error
+// refused: vfork
 #include "program.h"
 
 int main() {

@@ -1,5 +1,4 @@
 // setpgid(2), setsid(2): a group and a session whose leaders are dead and gone go on under their ids.
-// not yet: sessions and groups of dead leaders are refused by name
 #include <signal.h>
 #include <sys/prctl.h>
 

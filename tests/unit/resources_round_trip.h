@@ -143,6 +143,7 @@ class Restored final : public RestoreContext {
 
   const graph::RecordSet& records() const override { return records_; }
   const graph::Tree& tree() const override { throw Error("there is no tree"); }
+  const graph::Births& births() const override { throw Error("there is no tree"); }
   const image::Reader& image() const override { return *image_; }
   void keep(RecordId record, OwnedFd fd) override { fds_[record] = std::move(fd); }
   int fd(RecordId record) const override {
@@ -156,7 +157,10 @@ class Restored final : public RestoreContext {
   RestoredTask& actor_of(RecordId) override { throw Error("there are no tasks"); }
   RestoredTask& planter() override { throw Error("there are no tasks"); }
   void expect_birth(RecordId, RestoredTask&) override {}
+  resources::RestoredTask& begin_temporary(resources::RestoredTask&, uint64_t) override { throw Error("there is none"); }
+  void end_temporary(resources::RestoredTask&) override {}
   void end(RecordId, int) override {}
+  void end_phantom(RecordId) override {}
   int socket_number() const override { return -1; }
   std::vector<int> hand_over(RestoredTask&, std::span<const int>) override { return {}; }
   HeldMemory& held_memory(RecordId) override { return held_memory_; }

@@ -1,5 +1,6 @@
 // A task: its birth by clone3(2) with the recorded id, from the batch of its creator. CLONE_PTRACE attaches it to us
 // without a stop of the creator. Which structures it shares with its creator follows from its references.
+#include <linux/prctl.h>
 #include <sched.h>
 #include <sys/syscall.h>
 
@@ -8,6 +9,8 @@
 
 namespace cairn::resources {
 namespace {
+
+using Way = graph::Birth::Way;
 
 class TaskKind final : public TypedKind<image::Task> {
  public:
@@ -29,15 +32,15 @@ class TaskKind final : public TypedKind<image::Task> {
     const graph::ProcessNode& process = context.tree().process(context.tree().process_of(record.id));
     bool leads = process.leader() == record.id;
     if (!leads) return give_birth(context, record.id, context.actor_of(process.id), state, thread_flags());
-    if (process.parent) {
-      RestoredTask& creator = context.actor_of(process.parent);
-      return give_birth(context, record.id, creator, state, shared_flags(context, state, creator),
-                        process.state->exit_signal());
-    }
-    if (context.root_origin() == RestoreContext::Root::kPlanter) return;
-    // With CLONE_PARENT the exit signal is the planter's own, SIGCHLD, and must not be given.
-    bool sibling = context.root_origin() == RestoreContext::Root::kSiblingOfPlanter;
-    give_birth(context, record.id, context.planter(), state, sibling ? CLONE_PARENT : 0, sibling ? 0 : SIGCHLD);
+    const graph::Birth& birth = context.births().of(process.id);
+    if (birth.way == Way::kPlanter) return;
+    if (process.id == context.tree().root().id) return bear_root(context, record.id, state);
+    RestoredTask& creator = birth.creator ? context.actor_of(birth.creator) : context.planter();
+    uint64_t flags = shared_flags(context, state, creator);
+    if (birth.way == Way::kOrphan) return bear_orphan(context, record.id, creator, process, state, flags);
+    bool sibling = birth.way == Way::kSibling;
+    int exit_signal = process.state->exit_signal();
+    give_birth(context, record.id, creator, state, flags | (sibling ? CLONE_PARENT : 0), sibling ? 0 : exit_signal);
   }
 
  private:
@@ -55,7 +58,29 @@ class TaskKind final : public TypedKind<image::Task> {
     return CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
   }
 
+  static void bear_root(RestoreContext& context, RecordId record, const image::Task& state) {
+    if (context.root_origin() == RestoreContext::Root::kPlanter) return;
+    // With CLONE_PARENT the exit signal is the planter's own, SIGCHLD, and must not be given.
+    bool sibling = context.root_origin() == RestoreContext::Root::kSiblingOfPlanter;
+    give_birth(context, record, context.planter(), state, sibling ? CLONE_PARENT : 0, sibling ? 0 : SIGCHLD);
+  }
+
+  // Nobody is a sub-reaper yet, but the parent for this moment.
+  static void bear_orphan(RestoreContext& context, RecordId record, RestoredTask& creator,
+                          const graph::ProcessNode& process, const image::Task& state, uint64_t flags) {
+    RestoredTask& mother = context.begin_temporary(creator, flags);
+    give_birth(context, record, mother, state, flags, SIGCHLD);
+    context.actor_of(record);
+    tracee::Batch& parent = context.actor_of(process.parent).room(1);
+    parent.call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
+    parent.flush();
+    context.end_temporary(creator);
+    parent.call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 0);
+    parent.flush();
+  }
+
   static uint64_t shared_flags(RestoreContext& context, const image::Task& state, RestoredTask& creator) {
+    if (!creator.record()) return 0;
     const auto& other = context.records().state<image::Task>(creator.record());
     auto shared = [](const image::Link& a, const image::Link& b) { return a.id() != 0 && a.id() == b.id(); };
     return (shared(state.mm(), other.mm()) ? CLONE_VM : 0) | (shared(state.files(), other.files()) ? CLONE_FILES : 0) |

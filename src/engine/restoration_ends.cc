@@ -1,0 +1,123 @@
+// How tasks end that don't survive a restore: zombies as they are recorded, phantoms and temporary ancestors without a
+// trace.
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <thread>
+
+#include "engine/restoration.h"
+#include "kernel/clone.h"
+#include "tracee/batch_layout.h"
+
+namespace cairn::engine {
+namespace {
+
+using resources::RestoredTask;
+
+constexpr auto kPatience = std::chrono::seconds(10);
+
+// The address of a `syscall` instruction in the batch loop.
+RemoteAddress syscall_instruction(const tracee::SharedSpace& space) {
+  std::span<const std::byte> code = tracee::batch_code();
+  for (size_t i = 0; i + 1 < code.size(); ++i) {
+    if (code[i] == std::byte{0x0f} && code[i + 1] == std::byte{0x05}) return space.code() + i;
+  }
+  throw Error("internal error: the batch loop makes no calls");
+}
+
+void wait_until_zombie(HostPid pid) {
+  auto deadline = tracee::Clock::now() + kPatience;
+  while (tracee::Clock::now() < deadline) {
+    auto proc = kernel::ProcDir::open(pid);
+    auto text = proc ? proc->try_read("stat") : std::nullopt;
+    if (!text) throw Error(fmt::format("zombie {} was reaped by another", pid.value));
+    if (kernel::parse_stat(*text).state == 'Z') return;
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  throw Error(fmt::format("process {} did not end as its record says", pid.value));
+}
+
+// A child's death was told to its parent before anything of the parent's own signals was restored.
+void drain_child_signals(RestoredTask& parent, int exit_signal) {
+  tracee::Batch& batch = parent.room(1, 24);
+  uint64_t child_signals = uint64_t{1} << (SIGCHLD - 1);
+  if (exit_signal > 0) child_signals |= uint64_t{1} << (exit_signal - 1);
+  batch.try_call(SYS_rt_sigtimedwait, batch.put(child_signals), 0, batch.put(timespec{}), sizeof(child_signals));
+}
+
+void kill_and_reap_from(RestoredTask& parent, RestoredTask& task) {
+  pid_t pid = task.process().value;
+  task.task().kill_and_reap();  // as its tracer: now its parent is told
+  tracee::Pending reaped = parent.room(1).call(SYS_wait4, pid, 0, __WALL | WNOHANG, 0);
+  drain_child_signals(parent, 0);
+  parent.batch().flush();
+  if (reaped.value() != pid) throw Error(fmt::format("process {} could not be reaped by its parent", pid));
+}
+
+}  // namespace
+
+RestoredTask& Restoration::begin_temporary(RestoredTask& creator, uint64_t flags) {
+  CAIRN_ASSERT(!temporary_);
+  if (!temporary_slot_) temporary_slot_ = next_slot_++;
+  while (true) {
+    kernel::CloneArguments arguments{};
+    arguments.flags = flags | CLONE_PTRACE;  // and no exit signal
+    tracee::Batch& batch = creator.room(1, sizeof(arguments));
+    tracee::Pending pid = batch.call(SYS_clone3, batch.put(arguments), sizeof(arguments));
+    batch.flush();
+    HostPid process{static_cast<pid_t>(pid.value())};
+    tracee::Task task = tracee::Task::adopt(process, process);
+    if (task.wait_until_stopped(tracee::Clock::now() + kPatience) != tracee::Task::Arrival::kStopped) {
+      throw Error(fmt::format("the temporary process {} died at its birth", process.value));
+    }
+    temporary_ = std::make_unique<RestoredTask>(RecordId{}, std::move(task), *space_, *temporary_slot_);
+    if (!is_in_image(process.value)) return *temporary_;
+    end_temporary(creator);
+  }
+}
+
+void Restoration::end_temporary(RestoredTask& creator) {
+  kill_and_reap_from(creator, *temporary_);
+  temporary_.reset();
+}
+
+void Restoration::end_phantom(RecordId process) {
+  const graph::Birth& birth = births_.of(process);
+  if (birth.way == graph::Birth::Way::kPlanter) return;  // it ends with the planter
+  CAIRN_ASSERT(birth.creator || planter_);
+  RestoredTask& task = actor_of(process);
+  if (!task.batch().empty()) task.batch().flush();
+  kill_and_reap_from(birth.creator ? actor_of(birth.creator) : *planter_, task);
+  tasks_.erase(tree_.actor(process));
+}
+
+// The task goes on untraced and alone: into its fatal signal, or into exit_group.
+void Restoration::end(RecordId process, int status) {
+  RestoredTask& task = actor_of(process);
+  HostPid pid = task.process();
+  task.batch().call(SYS_prctl, PR_SET_DUMPABLE, 0);  // no core dump
+  task.batch().flush();
+  tracee::CpuState state = task.task().state();
+  state.registers.rip = syscall_instruction(*space_).value;
+  state.registers.rax = SYS_exit_group;
+  state.registers.orig_rax = ~0ULL;
+  state.registers.rdi = static_cast<uint64_t>(WEXITSTATUS(status));
+  state.signal_mask = 0;
+  task.task().set_state(std::move(state));
+  task.task().set_options(0);
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+    task.task().kill_and_reap();
+  } else {
+    if (WIFSIGNALED(status)) kernel::kill(pid, WTERMSIG(status));
+    task.task().release();
+  }
+  tasks_.erase(tree_.actor(process));
+  wait_until_zombie(pid);
+  if (RecordId parent = tree_.process(process).parent) {
+    drain_child_signals(actor_of(parent), tree_.process(process).state->exit_signal());
+  }
+}
+
+}  // namespace cairn::engine
