@@ -5,7 +5,7 @@
 #   tools/install_packages.sh [build] [test] [demo]      (all groups by default)
 set -eu
 
-build="g++ cmake ninja-build ccache pkg-config protobuf-compiler libprotobuf-dev zlib1g-dev libfmt-dev libcli11-dev
+build="g++ cmake ninja-build ccache pkg-config protobuf-compiler libprotobuf-dev libprotoc-dev zlib1g-dev libfmt-dev libcli11-dev
   libxxhash-dev scdoc"
 test="libgtest-dev clang-format clang-tidy python3 procps redis-server perl sqlite3 xz-utils nodejs"
 demo="python3 procps redis-server"

@@ -136,7 +136,7 @@ void Checkpoint::capture() {
 
 void Checkpoint::prepare() {
   for (const auto& [id, record] : state_->description->records().all()) {
-    state_->writer->add_record(id, record.kind, record.owner, *record.body);
+    state_->writer->add_record(id, record.kind, record.owner, record.state.message());
   }
 }
 

@@ -88,7 +88,7 @@ void Description::describe_skeleton(tracee::HeldProcess& process) {
              "dead leaders");
   }
   bool is_alive = !process.zombie;
-  records_.add(id, "process", {}, std::move(state));
+  records_.add(id, {}, std::move(state));
   if (!is_alive) return describe_dead(process.pid.value, id, tasks_.at(process.pid));
   for (tracee::Task& task : process.tasks) {
     auto skeleton = std::make_unique<image::Task>();
@@ -98,7 +98,7 @@ void Description::describe_skeleton(tracee::HeldProcess& process) {
     skeleton->mutable_files()->set_id(structure_of(process, task, Level::kFiles).value);
     skeleton->mutable_fs()->set_id(structure_of(process, task, Level::kFs).value);
     skeleton->mutable_sighand()->set_id(structure_of(process, task, Level::kSigHand).value);
-    auto& added = records_.add(tasks_.at(task.thread()), "task", {}, std::move(skeleton)).as<image::Task>();
+    auto& added = records_.add(tasks_.at(task.thread()), {}, std::move(skeleton)).as<image::Task>();
     check_thread(added, records_.state<image::Task>(tasks_.at(process.tasks.front().thread())), task);
   }
 }
@@ -163,7 +163,7 @@ void Description::add_phantom(pid_t id, int32_t session) {
   state->set_session(session);
   state->set_exit_signal(SIGCHLD);
   RecordId process = records_.reserve();
-  records_.add(process, "process", {}, std::move(state));
+  records_.add(process, {}, std::move(state));
   describe_dead(id, process, records_.reserve());
 }
 
@@ -184,7 +184,7 @@ void Description::describe_dead(pid_t pid, RecordId process, RecordId task) {
   auto skeleton = std::make_unique<image::Task>();
   skeleton->set_tid(pid);
   skeleton->mutable_process()->set_id(process.value);
-  records_.add(task, "task", {}, std::move(skeleton));
+  records_.add(task, {}, std::move(skeleton));
 }
 
 RecordId Description::structure_of(tracee::HeldProcess& process, const tracee::Task& task, Level level) {
@@ -236,23 +236,23 @@ void Description::describe_task(const TaskView& view, tracee::Batch& batch, bool
 void Description::describe_structure(RecordId record, Level level, const TaskView& view, tracee::Batch& batch) {
   if (!described_.insert(record).second) return;
   const auto& structure = resources::structure(level);
-  readings_.push_back({record, {}, structure.kind->name(), structure.face->describe_any(*this, view, batch)});
+  readings_.push_back({record, {}, structure.face->describe_any(*this, view, batch)});
   describe_attributes(record, level, view, batch);
 }
 
 void Description::describe_attributes(RecordId owner, Level level, const TaskView& view, tracee::Batch& batch) {
   for (const auto& attribute : resources::attributes(level)) {
     resources::room(batch, 8, 1 << 10);  // kinds that need more see to it themselves
-    readings_.push_back({{}, owner, attribute.kind->name(), attribute.face->describe_any(*this, view, batch)});
+    readings_.push_back({{}, owner, attribute.face->describe_any(*this, view, batch)});
   }
 }
 
 void Description::finish_readings() {
   for (PendingReading& reading : readings_) {
-    std::unique_ptr<google::protobuf::Message> state = reading.read();
+    image::AnyState state = reading.read();
     if (!state) continue;
     RecordId id = reading.record ? reading.record : records_.reserve();
-    records_.add(id, reading.kind, reading.owner, std::move(state));
+    records_.add(id, reading.owner, std::move(state));
   }
   readings_.clear();
 }
@@ -275,7 +275,7 @@ RecordId Description::object(const std::string& kind, const std::string& key,
   if (!is_new) return place->second;
   RecordId id = place->second = records_.reserve();
   NewObject object = describe();
-  records_.add(id, kind, {}, std::move(object.state));
+  records_.add(id, {}, std::move(object.state));
   if (object.handle) handles_[id] = std::move(object.handle);
   return id;
 }
@@ -330,10 +330,10 @@ void Description::describe_view(RecordId id, const resources::DescriptionView& v
              "unsupported objects");
     return;
   }
-  records_.add(id, found->kind->name(), {}, found->face->describe_any(*this, view));
+  records_.add(id, {}, found->face->describe_any(*this, view));
   for (const auto& attribute : resources::description_attributes()) {
-    std::unique_ptr<google::protobuf::Message> state = attribute.face->describe_any(*this, view);
-    if (state) records_.add(records_.reserve(), attribute.kind->name(), id, std::move(state));
+    image::AnyState state = attribute.face->describe_any(*this, view);
+    if (state) records_.add(records_.reserve(), id, std::move(state));
   }
 }
 

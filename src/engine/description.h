@@ -49,7 +49,6 @@ class Description final : public resources::DescribeContext {
   };
   struct PendingReading {
     RecordId record, owner;
-    std::string kind;
     resources::AnyReading read;
   };
 

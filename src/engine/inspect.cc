@@ -47,8 +47,8 @@ std::string path_of(const google::protobuf::Message& body) {
 
 // One line about a record: its kind, its path if it has one, else its fields.
 std::string summary(const graph::Record& record) {
-  if (std::string path = path_of(*record.body); !path.empty()) return fmt::format("{} {}", record.kind, path);
-  std::string text = record.body->ShortDebugString();
+  if (std::string path = path_of(record.state.message()); !path.empty()) return fmt::format("{} {}", record.kind, path);
+  std::string text = record.state.message().ShortDebugString();
   constexpr size_t kMost = 100;
   if (text.size() > kMost) text = text.substr(0, kMost) + " ...";
   return fmt::format("{} {{{}}}", record.kind, text);
@@ -150,7 +150,7 @@ std::string inspect_json(const std::string& image) {
   const char* separator = "";
   for (const auto& [id, record] : opened.records.all()) {
     json += fmt::format("{}{{\"id\":{},\"kind\":\"{}\",\"owner\":{},\"body\":{}}}", separator, id.value, record.kind,
-                        record.owner.value, to_json(*record.body));
+                        record.owner.value, to_json(record.state.message()));
     separator = ",";
   }
   return json + fmt::format("],\"bytes\":{},\"page_bytes\":{}}}\n", opened.image.bytes(), opened.image.page_bytes());

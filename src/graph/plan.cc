@@ -6,7 +6,6 @@
 #include <unordered_map>
 
 #include "graph/births.h"
-#include "graph/references.h"
 
 namespace cairn::graph {
 namespace {
@@ -99,17 +98,15 @@ class PlanBuilder {
   }
 
   void add_reference_edges(const Record& record) {
-    for_each_reference(*record.body, [&](const Reference& reference) {
-      if (!reference.target) return;
-      const char* reason = reference.field->name().c_str();
-      Order order = order_of(reference);
-      if (order.mine != image::UNSPECIFIED) edge(reference.target, order.its, record.id, order.mine, reason);
-      bool is_use = reference.type == ReferenceType::kRef && order.its == image::MADE;
-      if (is_use && facts_of(records_.at(reference.target)).shape == Shape::kObject) {
-        edge(record.id, image::SEALED, reference.target, image::SEALED, "an object is sealed after what uses it");
+    record.visit_references([&](const image::ReferenceField& field, RecordId target) {
+      if (!target) return;
+      if (field.mine != image::UNSPECIFIED) edge(target, field.its, record.id, field.mine, field.name);
+      bool is_use = field.is_use && field.its == image::MADE;
+      if (is_use && facts_of(records_.at(target)).shape == Shape::kObject) {
+        edge(record.id, image::SEALED, target, image::SEALED, "an object is sealed after what uses it");
       }
-      if (Order reverse = reverse_order_of(reference); reverse.mine != image::UNSPECIFIED)
-        edge(record.id, reverse.mine, reference.target, reverse.its, reason);
+      if (field.precedes_mine != image::UNSPECIFIED)
+        edge(record.id, field.precedes_mine, target, field.precedes_its, field.name);
     });
   }
 

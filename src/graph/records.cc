@@ -1,12 +1,11 @@
 #include "graph/records.h"
 
 #include "base/error.h"
-#include "graph/references.h"
 
 namespace cairn::graph {
 
-Record& RecordSet::add(RecordId id, std::string kind, RecordId owner, std::unique_ptr<google::protobuf::Message> body) {
-  auto [place, inserted] = records_.try_emplace(id, Record{id, std::move(kind), owner, std::move(body)});
+Record& RecordSet::add(RecordId id, RecordId owner, image::AnyState state) {
+  auto [place, inserted] = records_.try_emplace(id, Record{id, owner, std::move(state)});
   CAIRN_ASSERT(inserted);
   last_ = std::max(last_, id.value);
   return place->second;
@@ -28,9 +27,9 @@ const Record& RecordSet::at(RecordId id) const {
   return *record;
 }
 
-void RecordSet::require_type(const Record& record, const google::protobuf::Descriptor* wanted) {
-  if (record.body->GetDescriptor() == wanted) return;
-  throw Error(fmt::format("record {} is a {}, where a {} is needed", record.id.value, record.kind, wanted->name()),
+void RecordSet::require_type(const Record& record, const image::Schema& wanted) {
+  if (&record.state.schema() == &wanted) return;
+  throw Error(fmt::format("record {} is a {}, where a {} is needed", record.id.value, record.kind, wanted.name),
               Failure::kDamagedImage);
 }
 
@@ -46,10 +45,10 @@ namespace {
 
 void check_references(const RecordSet& records) {
   for (const auto& [id, record] : records.all()) {
-    for_each_reference(*record.body, [&, &record = record](const Reference& reference) {
-      if (!reference.target || records.find(reference.target) != nullptr) return;
+    record.visit_references([&, &record = record](const image::ReferenceField& field, RecordId target) {
+      if (!target || records.find(target) != nullptr) return;
       throw Error(fmt::format("record {} ({}) refers to record {} in its field {}, which does not exist",
-                              record.id.value, record.kind, reference.target.value, reference.field->name()),
+                              record.id.value, record.kind, target.value, field.name),
                   Failure::kDamagedImage);
     });
   }
@@ -57,21 +56,20 @@ void check_references(const RecordSet& records) {
 
 }  // namespace
 
-RecordSet parse_records(
-    const std::vector<image::RawRecord>& raw,
-    const std::function<std::unique_ptr<google::protobuf::Message>(const std::string&)>& make_state) {
+RecordSet parse_records(const std::vector<image::RawRecord>& raw,
+                        const std::function<image::AnyState(const std::string&)>& make_state) {
   RecordSet records;
   for (const image::RawRecord& entry : raw) {
     auto damaged = [&](const std::string& why) {
       return Error(fmt::format("record {} ({}): {}", entry.id.value, entry.kind, why), Failure::kDamagedImage);
     };
-    std::unique_ptr<google::protobuf::Message> body = make_state(entry.kind);
-    if (!body)
+    image::AnyState state = make_state(entry.kind);
+    if (!state)
       throw damaged("a kind that this cairn does not know; use the version that wrote the image, or a newer one");
-    if (!body->ParseFromString(entry.body)) throw damaged("its state can't be parsed");
-    if (image::has_unknown_fields(*body))
+    if (!state.message().ParseFromString(entry.body)) throw damaged("its state can't be parsed");
+    if (state.schema().has_unknown(state.message()))
       throw damaged("it has state that this cairn does not know; use a newer version");
-    records.add(entry.id, entry.kind, entry.owner, std::move(body));
+    records.add(entry.id, entry.owner, std::move(state));
   }
   check_references(records);
   return records;

@@ -24,11 +24,12 @@ std::string_view skip_magic(std::string_view file, std::string_view bytes, std::
   return bytes.substr(magic.size());
 }
 
-void parse_message(std::string_view file, std::string_view bytes, google::protobuf::Message& message) {
+template <typename Message>
+void parse_message(std::string_view file, std::string_view bytes, Message& message) {
   if (bytes.size() > INT_MAX || !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    damaged(file, "is not a valid " + message.GetDescriptor()->name() + " message");
+    damaged(file, fmt::format("is not a valid {} message", Message::schema().name));
   }
-  if (has_unknown_fields(message)) {
+  if (Message::has_unknown(message)) {
     damaged(file, "has fields that this version of cairn does not know");
   }
 }
@@ -125,7 +126,7 @@ Head parse_head(std::string_view bytes) {
       damaged(kHeadFile, fmt::format("the image needs the feature \"{}\", which this cairn lacks", feature));
     }
   }
-  if (has_unknown_fields(head)) damaged(kHeadFile, "has fields that this version of cairn does not know");
+  if (Head::has_unknown(head)) damaged(kHeadFile, "has fields that this version of cairn does not know");
   if (!is_uuid(head.uuid())) damaged(kHeadFile, "the uuid is none");
   return head;
 }

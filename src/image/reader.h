@@ -46,7 +46,4 @@ class Reader {
   std::unique_ptr<State> state_;
 };
 
-// True when the message or one inside it has fields or enum values that this program doesn't know.
-bool has_unknown_fields(const google::protobuf::Message& message);
-
 }  // namespace cairn::image

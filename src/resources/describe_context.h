@@ -103,7 +103,7 @@ class DescribeContext {
   // "device:inode"). The first call makes the record from what `describe` returns: a state of that kind, and a handle
   // (a descriptor of ours) that is kept for capture().
   struct NewObject {
-    std::unique_ptr<google::protobuf::Message> state;
+    image::AnyState state;
     OwnedFd handle;
   };
   virtual RecordId object(const std::string& kind, const std::string& key,

@@ -46,8 +46,8 @@ class CheckContext {
 class Kind {
  public:
   virtual ~Kind() = default;
-  virtual const google::protobuf::Descriptor* schema() const = 0;
-  virtual std::unique_ptr<Message> make_state() const = 0;
+  virtual const image::Schema& schema() const = 0;
+  virtual image::AnyState make_state() const = 0;
   virtual graph::Shape shape() const = 0;
   // Brings one record to one milestone of its shape. Most kinds do something at one or two of them only.
   virtual void reach(RestoreContext& context, const Record& record, Milestone milestone) const = 0;
@@ -58,14 +58,14 @@ class Kind {
   virtual void check(CheckContext&, const Record&) const {}
 
   // The (kind) option of the schema.
-  const std::string& name() const;
+  const char* name() const { return schema().kind; }
 };
 
 template <typename State>
 class TypedKind : public Kind {
  public:
-  const google::protobuf::Descriptor* schema() const override { return State::descriptor(); }
-  std::unique_ptr<Message> make_state() const override { return std::make_unique<State>(); }
+  const image::Schema& schema() const override { return State::schema(); }
+  image::AnyState make_state() const override { return std::make_unique<State>(); }
 };
 
 // An open file description. Exactly one kind must recognise each.
@@ -73,7 +73,7 @@ class AnyDescriptionKind {
  public:
   virtual ~AnyDescriptionKind() = default;
   virtual bool recognises(const DescriptionView& view) const = 0;
-  virtual std::unique_ptr<Message> describe_any(DescribeContext& context, const DescriptionView& view) const = 0;
+  virtual image::AnyState describe_any(DescribeContext& context, const DescriptionView& view) const = 0;
 };
 
 template <typename State>
@@ -90,7 +90,7 @@ class DescriptionKind : public TypedKind<State>, public AnyDescriptionKind {
   virtual void seal(RestoreContext&, const State&, int /*fd*/) const {}
   virtual void check(CheckContext&, const State&) const {}
 
-  std::unique_ptr<Message> describe_any(DescribeContext& context, const DescriptionView& view) const final {
+  image::AnyState describe_any(DescribeContext& context, const DescriptionView& view) const final {
     return std::make_unique<State>(describe(context, view));
   }
   void capture(CaptureContext& context, Record& record, int fd) const final {
@@ -109,8 +109,8 @@ class DescriptionKind : public TypedKind<State>, public AnyDescriptionKind {
 class AnyDescriptionAttributeKind {
  public:
   virtual ~AnyDescriptionAttributeKind() = default;
-  // Null: nothing worth a record.
-  virtual std::unique_ptr<Message> describe_any(DescribeContext& context, const DescriptionView& view) const = 0;
+  // None: nothing worth a record.
+  virtual image::AnyState describe_any(DescribeContext& context, const DescriptionView& view) const = 0;
 };
 
 template <typename State>
@@ -120,9 +120,9 @@ class DescriptionAttributeKind : public TypedKind<State>, public AnyDescriptionA
   virtual std::optional<State> describe(DescribeContext& context, const DescriptionView& view) const = 0;
   virtual void apply(RestoreContext& context, const State& state, int fd) const = 0;
 
-  std::unique_ptr<Message> describe_any(DescribeContext& context, const DescriptionView& view) const final {
+  image::AnyState describe_any(DescribeContext& context, const DescriptionView& view) const final {
     std::optional<State> state = describe(context, view);
-    return state ? std::make_unique<State>(std::move(*state)) : nullptr;
+    return state ? std::make_unique<State>(std::move(*state)) : image::AnyState{};
   }
   void reach(RestoreContext& context, const Record& record, Milestone milestone) const final {
     if (milestone == image::MADE) apply(context, record.as<State>(), context.fd(record.owner));
@@ -160,7 +160,7 @@ enum class Level { kTask, kProcess, kMm, kFiles, kFs, kSigHand };
 // reads their results after the flush. An empty result: the attribute isn't there.
 template <typename State>
 using Reading = std::function<std::optional<State>()>;
-using AnyReading = std::function<std::unique_ptr<Message>()>;
+using AnyReading = std::function<image::AnyState()>;
 
 // A structure that tasks share and whose record the engine makes once: address space, descriptor table, file system
 // state, dispositions.
@@ -190,9 +190,9 @@ class AttributeKind : public TypedKind<State>, public AnyAttributeKind {
   virtual void check(CheckContext&, const State&) const {}
 
   AnyReading describe_any(DescribeContext& context, const TaskView& task, tracee::Batch& batch) const final {
-    return [read = describe(context, task, batch)]() -> std::unique_ptr<Message> {
+    return [read = describe(context, task, batch)]() -> image::AnyState {
       std::optional<State> state = read();
-      return state ? std::make_unique<State>(std::move(*state)) : nullptr;
+      return state ? std::make_unique<State>(std::move(*state)) : image::AnyState{};
     };
   }
   void check(CheckContext& context, const Record& record) const final { check(context, record.as<State>()); }

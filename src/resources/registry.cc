@@ -1,8 +1,7 @@
 #include "resources/registry.h"
 
 #include <map>
-
-#include "image/options.pb.h"
+#include <unordered_map>
 
 namespace cairn::resources {
 
@@ -99,8 +98,6 @@ std::vector<Faced<Face>> kinds_with_face() {
 
 }  // namespace
 
-const std::string& Kind::name() const { return schema()->options().GetExtension(image::kind); }
-
 std::span<const Row> rows() {
   static const std::vector<Row> kRows = make_rows();
   return kRows;
@@ -108,7 +105,7 @@ std::span<const Row> rows() {
 
 const Row* find_row(const std::string& kind) {
   static const auto kByName = [] {
-    std::map<std::string, const Row*> by_name;
+    std::unordered_map<std::string, const Row*> by_name;
     for (const Row& row : rows()) CAIRN_ASSERT(by_name.emplace(row.kind->name(), &row).second);
     return by_name;
   }();
@@ -116,9 +113,9 @@ const Row* find_row(const std::string& kind) {
   return place == kByName.end() ? nullptr : place->second;
 }
 
-std::unique_ptr<Message> make_state(const std::string& kind) {
+image::AnyState make_state(const std::string& kind) {
   const Row* row = find_row(kind);
-  return row == nullptr ? nullptr : row->kind->make_state();
+  return row == nullptr ? image::AnyState{} : row->kind->make_state();
 }
 
 const Kind& kind_of(const Record& record) {

@@ -18,7 +18,7 @@ std::span<const Row> rows();
 // Null when there is no such kind.
 const Row* find_row(const std::string& kind);
 // An empty state of this kind; null when there is no such kind.
-std::unique_ptr<Message> make_state(const std::string& kind);
+image::AnyState make_state(const std::string& kind);
 // The kind of an existing record.
 const Kind& kind_of(const Record& record);
 graph::KindFacts facts_of(const std::string& kind);

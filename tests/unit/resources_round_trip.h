@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <map>
 
-#include "graph/references.h"
 #include "graph/tree.h"
 #include "kernel/identity.h"
 #include "resources/registry.h"
@@ -28,7 +27,7 @@ class Described final : public DescribeContext {
     if (!is_new) return place->second;
     RecordId id = place->second = records_.reserve();
     NewObject object = make();
-    records_.add(id, kind, {}, std::move(object.state));
+    records_.add(id, {}, std::move(object.state));
     handles_[id] = std::move(object.handle);
     return id;
   }
@@ -86,12 +85,12 @@ class Described final : public DescribeContext {
     for (const auto& kind : description_kinds()) {
       if (!kind.face->recognises(view)) continue;
       found++;
-      records_.add(id, kind.kind->name(), {}, kind.face->describe_any(*this, view));
+      records_.add(id, {}, kind.face->describe_any(*this, view));
     }
     EXPECT_EQ(found, 1) << view.link();
     for (const auto& attribute : description_attributes()) {
       if (auto state = attribute.face->describe_any(*this, view)) {
-        records_.add(records_.reserve(), attribute.kind->name(), id, std::move(state));
+        records_.add(records_.reserve(), id, std::move(state));
       }
     }
   }
@@ -172,8 +171,8 @@ class Restored final : public RestoreContext {
   void make(const Record& record) {
     if (!made_.insert(record.id).second) return;
     if (record.owner) make(records_.at(record.owner));
-    graph::for_each_reference(*record.body, [&](const graph::Reference& reference) {
-      if (reference.type == graph::ReferenceType::kRef && reference.target) make(records_.at(reference.target));
+    record.visit_references([&](const image::ReferenceField& field, RecordId target) {
+      if (field.is_use && target) make(records_.at(target));
     });
     kind_of(record).reach(*this, record, Milestone::MADE);
   }

@@ -200,7 +200,7 @@ class NamelessFileKind final : public TypedKind<image::NamelessFile>, public Any
     return type != HUGETLBFS_MAGIC && type != kAioRing;
   }
 
-  std::unique_ptr<Message> describe_any(DescribeContext& context, const DescriptionView& view) const override {
+  image::AnyState describe_any(DescribeContext& context, const DescriptionView& view) const override {
     auto state = std::make_unique<image::NamelessFile>();
     note_locks(context, view);
     bool is_new = false;

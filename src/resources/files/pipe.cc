@@ -150,7 +150,7 @@ class PipeEndKind final : public TypedKind<image::PipeEnd>, public AnyDescriptio
     return view.link().starts_with(kLink) && (view.flags() & O_PATH) == 0;
   }
 
-  std::unique_ptr<Message> describe_any(DescribeContext& context, const DescriptionView& view) const override {
+  image::AnyState describe_any(DescribeContext& context, const DescriptionView& view) const override {
     unsigned access = access_of(view.flags());
     bool is_new = false;
     RecordId pipe = context.object("pipe", std::to_string(view.stat().st_ino), [&] {
