@@ -156,7 +156,9 @@ class Restored final : public RestoreContext {
   RestoredTask& actor_of(RecordId) override { throw Error("there are no tasks"); }
   RestoredTask& planter() override { throw Error("there are no tasks"); }
   void expect_birth(RecordId, RestoredTask&) override {}
-  resources::RestoredTask& begin_temporary(resources::RestoredTask&, uint64_t) override { throw Error("there is none"); }
+  resources::RestoredTask& begin_temporary(resources::RestoredTask&, uint64_t) override {
+    throw Error("there is none");
+  }
   void end_temporary(resources::RestoredTask&) override {}
   void end(RecordId, int) override {}
   void end_phantom(RecordId) override {}
