@@ -67,39 +67,40 @@ std::vector<memory::SourceRange> private_content(const image::Mm& state, int pag
     }
   }
   return ranges;
+}
 
-  class MmKind final : public TypedKind<image::Mm>, public AnyStructureKind {
-   public:
-    graph::Shape shape() const override { return graph::Shape::kMm; }
-    Level level() const override { return Level::kMm; }
+class MmKind final : public TypedKind<image::Mm>, public AnyStructureKind {
+ public:
+  graph::Shape shape() const override { return graph::Shape::kMm; }
+  Level level() const override { return Level::kMm; }
 
-    AnyReading describe_any(DescribeContext& context, const TaskView& task, tracee::Batch& batch) const override {
-      auto state = std::make_shared<image::Mm>(describe_mm(context, task));
-      tracee::Pending brk = room(batch, 1, 0).call(SYS_brk, 0);
-      return [state, brk] {
-        state->set_brk(static_cast<uint64_t>(brk.value()));
-        return std::make_unique<image::Mm>(std::move(*state));
-      };
+  AnyReading describe_any(DescribeContext& context, const TaskView& task, tracee::Batch& batch) const override {
+    auto state = std::make_shared<image::Mm>(describe_mm(context, task));
+    tracee::Pending brk = room(batch, 1, 0).call(SYS_brk, 0);
+    return [state, brk] {
+      state->set_brk(static_cast<uint64_t>(brk.value()));
+      return std::make_unique<image::Mm>(std::move(*state));
+    };
+  }
+
+  void capture(CaptureContext& context, Record& record, int) const override {
+    auto& state = record.as<image::Mm>();
+    tracee::HeldProcess& process = context.process_of(record.id);
+    OwnedFd pagemap = process.proc.open_file("pagemap", O_RDONLY);
+    std::vector<memory::SourceRange> ranges = private_content(state, pagemap.get());
+    for (const memory::Extent& extent : context.shared_pages().store(process.pid, ranges, context.pages())) {
+      state.add_page_address(extent.address);
+      state.add_page_length(extent.length);
+      state.add_page_offset(extent.offset);
     }
+  }
 
-    void capture(CaptureContext& context, Record& record, int) const override {
-      auto& state = record.as<image::Mm>();
-      tracee::HeldProcess& process = context.process_of(record.id);
-      OwnedFd pagemap = process.proc.open_file("pagemap", O_RDONLY);
-      std::vector<memory::SourceRange> ranges = private_content(state, pagemap.get());
-      for (const memory::Extent& extent : context.shared_pages().store(process.pid, ranges, context.pages())) {
-        state.add_page_address(extent.address);
-        state.add_page_length(extent.length);
-        state.add_page_offset(extent.offset);
-      }
-    }
-
-    void reach(RestoreContext& context, const Record& record, Milestone milestone) const override {
-      RestoredTask& task = context.actor_of(record.id);
-      if (milestone == image::GROWN) grow_mm(context, record.id, task);
-      if (milestone == image::MADE) make_mm(context, record.id, task);
-    }
-  };
+  void reach(RestoreContext& context, const Record& record, Milestone milestone) const override {
+    RestoredTask& task = context.actor_of(record.id);
+    if (milestone == image::GROWN) grow_mm(context, record.id, task);
+    if (milestone == image::MADE) make_mm(context, record.id, task);
+  }
+};
 
 }  // namespace
 
