@@ -166,11 +166,15 @@ void TreeSeizer::stop_all() {
   Deadline deadline = Clock::now() + kFirstWait;
   while (!stop_within(std::min(deadline, deadline_))) {
     if (Clock::now() >= deadline_) return give_up_unstopped();
-    for (auto [process, thread] : unstopped_threads()) {
+    auto late = unstopped_threads();
+    std::set<HostPid> processes;
+    for (auto [process, thread] : late) processes.insert(process);
+    for (HostPid process : processes) {
       drop_killed(found_.at(process));
       seize_new_threads(found_.at(process));
-      if (!running_.contains(thread) && is_in_vfork(process, thread)) help_vfork(process, thread);
     }
+    for (auto [process, thread] : late)
+      if (!running_.contains(thread) && is_in_vfork(process, thread)) help_vfork(process, thread);
     deadline = Clock::now() + kLaterWait;
   }
 }
