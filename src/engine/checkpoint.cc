@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "engine/description.h"
-#include "graph/births.h"
 #include "graph/plan.h"
 #include "kernel/calls.h"
 
@@ -53,8 +52,9 @@ void judge(Description& description) {
   std::vector<graph::Obstacle> obstacles = description.obstacles();
   if (obstacles.empty()) {
     graph::Tree tree(description.records());
-    obstacles = graph::plan_births(tree).obstacles();
-    if (obstacles.empty()) graph::Plan(description.records(), tree, resources::facts_of);
+    graph::Births births = graph::plan_births(tree);
+    obstacles = births.obstacles();
+    if (obstacles.empty()) graph::Plan(description.records(), tree, births, resources::facts_of);
   }
   if (!obstacles.empty()) throw graph::Refused(std::move(obstacles));
 }

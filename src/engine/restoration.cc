@@ -38,9 +38,9 @@ void kill_quietly(RestoredTask& task) {
 
 }  // namespace
 
-Restoration::Restoration(const graph::RecordSet& records, const graph::Tree& tree, const image::Reader& image,
-                         Parent parent)
-    : records_(records), tree_(tree), births_(graph::plan_births(tree)), image_(image), parent_(parent) {
+Restoration::Restoration(const graph::RecordSet& records, const graph::Tree& tree, const graph::Births& births,
+                         const image::Reader& image, Parent parent)
+    : records_(records), tree_(tree), births_(births), image_(image), parent_(parent) {
   raise_own_descriptor_limit();
   size_t slots = records.of_kind("task").size() + kSpareSlots;
   batch_start_ = find_common_hole(records, tracee::SharedSpace::size_for(slots));

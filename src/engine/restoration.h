@@ -13,7 +13,8 @@ namespace cairn::engine {
 
 class Restoration final : public resources::RestoreContext {
  public:
-  Restoration(const graph::RecordSet& records, const graph::Tree& tree, const image::Reader& image, Parent parent);
+  Restoration(const graph::RecordSet& records, const graph::Tree& tree, const graph::Births& births,
+              const image::Reader& image, Parent parent);
   Restoration(const Restoration&) = delete;
   // Kills and reaps every task that was made, unless release() was called.
   ~Restoration() override;
@@ -60,7 +61,7 @@ class Restoration final : public resources::RestoreContext {
 
   const graph::RecordSet& records_;
   const graph::Tree& tree_;
-  graph::Births births_;
+  const graph::Births& births_;
   const image::Reader& image_;
   Parent parent_;
   bool released_ = false;

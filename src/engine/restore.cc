@@ -46,7 +46,7 @@ struct Restore::State {
       throw Error(fmt::format("the process tree can't be made: {}: {}", first.object, first.reason),
                   Failure::kDamagedImage);
     }
-    plan.emplace(records, *tree, resources::facts_of);
+    plan.emplace(records, *tree, births, resources::facts_of);
   }
 
   void check() {
@@ -81,7 +81,7 @@ void Restore::open() {
 }
 
 void Restore::build() {
-  state_->restoration.emplace(state_->records, *state_->tree, *state_->image, state_->options.parent);
+  state_->restoration.emplace(state_->records, *state_->tree, state_->births, *state_->image, state_->options.parent);
   state_->restoration->run(*state_->plan);
   state_->root = state_->restoration->root_pid();
 }

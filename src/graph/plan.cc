@@ -5,8 +5,6 @@
 #include <queue>
 #include <unordered_map>
 
-#include "graph/births.h"
-
 namespace cairn::graph {
 namespace {
 
@@ -37,8 +35,9 @@ bool intersect(const Traits& a, const Traits& b) {
 // Collects nodes and edges, then sorts.
 class PlanBuilder {
  public:
-  PlanBuilder(const RecordSet& records, const Tree& tree, const std::function<KindFacts(const std::string&)>& facts)
-      : records_(records), tree_(tree) {
+  PlanBuilder(const RecordSet& records, const Tree& tree, const Births& births,
+              const std::function<KindFacts(const std::string&)>& facts)
+      : records_(records), tree_(tree), births_(births) {
     for (const auto& [id, record] : records.all()) {
       if (!facts_.contains(record.kind)) facts_[record.kind] = facts(record.kind);
     }
@@ -147,17 +146,16 @@ class PlanBuilder {
   Milestone first_milestone(RecordId record) const { return nodes_[first_.at(record)].milestone; }
 
   void add_birth_edges() {
-    Births births = plan_births(tree_);
-    for (const Birth& birth : births.all()) {
+    for (const Birth& birth : births_.all()) {
       const ProcessNode& child = tree_.process(birth.process);
-      add_group_edges(child, births);
+      add_group_edges(child);
       RecordId parent = child.phantom() ? birth.creator : child.parent;
       if (parent && !child.alive()) add_death_edges(child, tree_.process(parent));
       if (!birth.creator) continue;
       const ProcessNode& creator = tree_.process(birth.creator);
       add_inheritance_edges(creator, child);
       add_session_edges(birth, creator, child);
-      if (birth.way == Birth::Way::kOrphan) add_passage_edges(births, birth, child);
+      if (birth.way == Birth::Way::kOrphan) add_passage_edges(birth, child);
       if (!creator.alive())
         edge(child.leader(), image::BORN, creator.leader(), image::SEALED, "it is born before its creator dies");
     }
@@ -175,10 +173,10 @@ class PlanBuilder {
   }
 
   // An orphan goes up to its parent, past what isn't a sub-reaper yet.
-  void add_passage_edges(const Births& births, const Birth& birth, const ProcessNode& child) {
+  void add_passage_edges(const Birth& birth, const ProcessNode& child) {
     for (RecordId at = birth.creator; at && at != child.parent;) {
       const ProcessNode& passed = tree_.process(at);
-      at = passed.phantom() ? births.of(at).creator : passed.parent;
+      at = passed.phantom() ? births_.of(at).creator : passed.parent;
       if (at) add_bareness_edges(tree_.process(at), child);
     }
   }
@@ -190,11 +188,11 @@ class PlanBuilder {
       edge(child.id, image::SEALED, parent.leader(), image::SEALED, "its parent takes note of its death");
   }
 
-  void add_group_edges(const ProcessNode& process, const Births& births) {
+  void add_group_edges(const ProcessNode& process) {
     RecordId leader = tree_.by_pid(process.state->group());
     if (!leader || leader == process.id) return;
     const ProcessNode& group = tree_.process(leader);
-    if (births.founds_group(leader)) {
+    if (births_.founds_group(leader)) {
       edge(leader, image::MADE, process.id, image::CONNECTED, "the group exists when its founder has made it");
       edge(process.id, image::CONNECTED, leader, image::CONNECTED, "a group outlives its founder's leaving");
     } else {
@@ -363,14 +361,16 @@ class PlanBuilder {
 
   const RecordSet& records_;
   const Tree& tree_;
+  const Births& births_;
   std::unordered_map<std::string, KindFacts> facts_;
   std::vector<Node> nodes_;
   std::map<RecordId, size_t> first_;
   std::multimap<RecordId, RecordId> settle_children_;  // parent -> children that die during the restore
 };
 
-Plan::Plan(const RecordSet& records, const Tree& tree, const std::function<KindFacts(const std::string&)>& facts) {
-  PlanBuilder(records, tree, facts).build(*this);
+Plan::Plan(const RecordSet& records, const Tree& tree, const Births& births,
+           const std::function<KindFacts(const std::string&)>& facts) {
+  PlanBuilder(records, tree, births, facts).build(*this);
 }
 
 std::vector<std::string> Plan::explain(const RecordSet& records) const {

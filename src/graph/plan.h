@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/births.h"
 #include "graph/tree.h"
 #include "image/options.pb.h"
 
@@ -51,7 +52,8 @@ struct Step {
 class Plan {
  public:
   // `facts` gives a kind's row of the registry. A cycle is an Error that spells it out.
-  Plan(const RecordSet& records, const Tree& tree, const std::function<KindFacts(const std::string&)>& facts);
+  Plan(const RecordSet& records, const Tree& tree, const Births& births,
+       const std::function<KindFacts(const std::string&)>& facts);
 
   const std::vector<Step>& steps() const { return steps_; }
   // One line a step: what, and for each edge the reason.
