@@ -58,7 +58,7 @@ std::vector<memory::SourceRange> private_content(const image::Mm& state, int pag
   std::vector<memory::SourceRange> ranges;
   auto page = pages.begin();
   for (const Mapping& mapping : state.mappings()) {
-    if (mapping.shared() || mapping.sort() == Mapping::VDSO) continue;
+    if (!is_private(mapping)) continue;
     bool readable = (mapping.protection() & PROT_READ) != 0;
     while (page != pages.end() && page->end <= mapping.start()) ++page;
     for (auto at = page; at != pages.end() && at->start < mapping.end(); ++at) {
@@ -110,6 +110,8 @@ const FlagRule* flag_rule(std::string_view code) {
   }
   return nullptr;
 }
+
+bool is_private(const Mapping& mapping) { return !mapping.shared() && mapping.sort() != Mapping::VDSO; }
 
 bool has_flag(const Mapping& mapping, std::string_view code) {
   return std::find(mapping.flags().begin(), mapping.flags().end(), code) != mapping.flags().end();

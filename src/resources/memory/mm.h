@@ -18,6 +18,8 @@ struct FlagRule {
   const char* refusal;  // not null: can't be kept
 };
 const FlagRule* flag_rule(std::string_view code);  // null for an unknown one
+// Whether writes to it stay its own.
+bool is_private(const image::Mapping& mapping);
 bool has_flag(const image::Mapping& mapping, std::string_view code);
 
 // All but what needs the task to run code.

@@ -66,8 +66,6 @@ class Inheritance {
   RestoreContext& context_;
 };
 
-bool is_private(const Mapping& mapping) { return !mapping.shared() && mapping.sort() != Mapping::VDSO; }
-
 // Whether a mapping that was cloned can become this one.
 bool can_become(const Mapping& from, const Mapping& to) {
   return is_private(to) && from.start() == to.start() && from.end() == to.end() && from.sort() == to.sort() &&

@@ -10,8 +10,14 @@
 
 namespace cairn::resources {
 
+// Rules and remedies of obstacles.
+constexpr const char* kUnixRule = "unix sockets";
+constexpr const char* kUnixAgain = "again: it will be read";
+
 constexpr int kListenState = 10;                        // TCP_LISTEN
 constexpr int kReceiveShutdown = 1, kSendShutdown = 2;  // RCV_SHUTDOWN, SEND_SHUTDOWN of include/net/sock.h
+
+inline bool is_abstract(const std::string& name) { return name.starts_with('\0'); }
 
 // All unix sockets of the host, and which records they have in this checkpoint.
 struct UnixSockets {

@@ -17,10 +17,6 @@ using image::UnixSocket;
 using kernel::UnixSocketInfo;
 
 constexpr int kPeerGroups = 59;  // SO_PEERGROUPS, 4.13
-constexpr const char* kRule = "unix sockets";
-constexpr const char* kAgain = "again: it will be read";
-
-bool is_abstract(const std::string& name) { return name.starts_with('\0'); }
 
 // --- The name.
 
@@ -77,7 +73,7 @@ void describe_node(DescribeContext& context, const DescriptionView& view, image:
   if (directory.empty()) {
     context.obstacle(
         fmt::format("its name '{}' does not lead to its node {} from here", kernel::unix_name_text(name.text()), path),
-        "checkpoint where the mounts are the same as the program's", kRule);
+        "checkpoint where the mounts are the same as the program's", kUnixRule);
     return;
   }
   name.set_directory(directory);
@@ -154,7 +150,7 @@ void describe_credentials(DescribeContext& context, const ucred& credentials, im
   if (!task) {
     context.obstacle(fmt::format("a message in its queue has the credentials of process {}, which is not in the tree",
                                  credentials.pid),
-                     kAgain, "credentials in flight");
+                     kUnixAgain, "credentials in flight");
   }
   record.mutable_credentials()->mutable_task()->set_id(task.value);
   record.mutable_credentials()->set_user(credentials.uid);
@@ -170,7 +166,7 @@ void describe_queue(DescribeContext& context, const DescriptionView& view, UnixS
     if (std::string name = message.sender.unix_name(); !name.empty() && state.type() == UnixSocket::DATAGRAM)
       record->set_sender_name(name);
     if (message.has_time)
-      context.obstacle("a datagram in its queue has the time when it was sent", kAgain, "time stamps of datagrams");
+      context.obstacle("a datagram in its queue has the time when it was sent", kUnixAgain, "time stamps of datagrams");
     describe_descriptors(context, view, message, *record);
     if (wants_credentials && message.credentials) describe_credentials(context, *message.credentials, *record);
   }
@@ -182,7 +178,7 @@ void describe_condition(DescribeContext& context, const DescriptionView& view, c
                         UnixSocket& state) {
   short events = kernel::poll_now(view.fd(), POLLPRI);
   if ((events & POLLPRI) != 0)
-    context.obstacle("an out-of-band byte is in its queue", kAgain, "out-of-band data of unix sockets");
+    context.obstacle("an out-of-band byte is in its queue", kUnixAgain, "out-of-band data of unix sockets");
   bool is_gone = info.peer == 0u;
   if (is_gone) {
     image::UnixPeer& peer = *state.mutable_gone_peer();
@@ -204,7 +200,7 @@ UnixSocket describe_unix_socket(DescribeContext& context, const DescriptionView&
   auto inode = static_cast<uint32_t>(view.stat().st_ino);
   auto place = sockets.by_inode.find(inode);
   if (place == sockets.by_inode.end()) {
-    context.obstacle("it is a unix socket of another network namespace", "close it before the checkpoint", kRule);
+    context.obstacle("it is a unix socket of another network namespace", "close it before the checkpoint", kUnixRule);
     return state;
   }
   const UnixSocketInfo& info = place->second;

@@ -14,11 +14,7 @@ using kernel::UnixSocketInfo;
 
 namespace {
 
-constexpr const char* kRule = "unix sockets";
 constexpr const char* kOutsiders = "unix sockets to outsiders";
-constexpr const char* kAgain = "again: it will be read";
-
-bool is_abstract(const std::string& name) { return name.starts_with('\0'); }
 
 class Linking {
  public:
@@ -70,7 +66,7 @@ class Linking {
     context_.obstacle(has_descriptors && is_stream()
                           ? "where in the unread bytes descriptors are in flight can't be seen"
                           : "an empty message in its queue was peeked at before and can't be seen any more",
-                      kAgain, "unread messages of unix sockets");
+                      kUnixAgain, "unread messages of unix sockets");
   }
 
   void link_maker(UnixSocket& other) {
@@ -121,11 +117,11 @@ class Linking {
 
   void link_one_way(const UnixSocketInfo& other) {
     if (other.name.empty())
-      return context_.obstacle("it is connected to a socket without a name that has left it", "close it", kRule);
+      return context_.obstacle("it is connected to a socket without a name that has left it", "close it", kUnixRule);
     if (!other.peer || *other.peer == 0) return;
     context_.obstacle(
         fmt::format("it is connected to {}, which has connected elsewhere since", kernel::unix_name_text(other.name)),
-        "connect it again", kRule);
+        "connect it again", kUnixRule);
   }
 
   // The peer has gone, or nobody has accepted the connection yet.
@@ -135,7 +131,7 @@ class Linking {
     for (const image::UnixMessage& message : state_.queue()) {
       if (state_.type() == UnixSocket::STREAM && !message.descriptors().empty())
         context_.obstacle(
-            "where in the unread bytes descriptors are in flight can't be seen, for their sender has gone", kAgain,
+            "where in the unread bytes descriptors are in flight can't be seen, for their sender has gone", kUnixAgain,
             "unread messages of unix sockets");
     }
     image::UnixPeer& peer = *state_.mutable_gone_peer();
@@ -155,7 +151,7 @@ class Linking {
       if (other && is_abstract(peer_name))
         context_.obstacle(
             fmt::format("its peer has gone, and another socket has the name {} now", kernel::unix_name_text(peer_name)),
-            "connect it again", kRule);
+            "connect it again", kUnixRule);
       return;
     }
     bool self_is_accepted = is_accepted(state_.name().text(), peer_name);
@@ -207,7 +203,7 @@ class Linking {
           fmt::format("it waits to be accepted at {}{}", kernel::unix_name_text(listener.name), holder_text(inode)),
           "close the connection, or checkpoint from an ancestor of both", kOutsiders);
     }
-    context_.obstacle("its connection is being made or closed", "again", kRule);
+    context_.obstacle("its connection is being made or closed", "again", kUnixRule);
   }
 
   void refuse_outsider() {
@@ -240,7 +236,7 @@ class Linking {
       } else if (is_abstract(message.sender_name())) {
         context_.obstacle(fmt::format("a datagram in its queue comes from {}, outside the tree{}",
                                       kernel::unix_name_text(message.sender_name()), holder_text(sender->inode)),
-                          kAgain, kOutsiders);
+                          kUnixAgain, kOutsiders);
       }
     }
   }

@@ -34,8 +34,6 @@ struct Ends {
   }
 };
 
-bool is_abstract(const std::string& name) { return name.starts_with('\0'); }
-
 const UnixSocket* peer_of(const graph::RecordSet& records, const UnixSocket& state) {
   return state.peer().id() == 0 ? nullptr : &records.state<UnixSocket>({state.peer().id()});
 }
