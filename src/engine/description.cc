@@ -120,38 +120,27 @@ void Description::check_thread(const image::Task& state, const image::Task& lead
 // caller's, or starts a session. One whose leader is dead, and that nobody else is in, is the tree's own.
 void Description::describe_ids(const kernel::Stat& stat, image::Process& state, bool is_root) {
   if (is_root && !processes_.contains({stat.session()})) {
-    if (stat.session() == 0 || outside().user_of_id(stat.session())) outside_session_ = stat.session();
-    if (outside_session_ && !processes_.contains({stat.group()})) outside_group_ = stat.group();
+    if (stat.session() == 0 || outside().user_of_id(stat.session())) outside_session_.id = stat.session();
+    if (outside_session_.id && !processes_.contains({stat.group()})) outside_group_.id = stat.group();
   }
-  state.set_session(session_in_tree(stat.session()));
-  state.set_group(group_in_tree(stat.group(), state.session()));
+  state.set_session(id_in_tree(stat.session(), outside_session_, stat.session()));
+  state.set_group(id_in_tree(stat.group(), outside_group_, state.session()));
 }
 
-int32_t Description::session_in_tree(pid_t session) {
-  if (processes_.contains({session}) || phantoms_.contains(session)) return session;
-  if (session == outside_session_) return 0;
-  auto user = outside().user_of_id(session);
-  if (session == 0 || user) {
-    obstacle(fmt::format("it is in session {}, as is {} outside the tree", session, user ? user->text() : "somebody"),
-             "checkpoint from an ancestor that is in that session", "session of another process");
-    return 0;
-  }
-  add_phantom(session, session);
-  return session;
-}
-
-int32_t Description::group_in_tree(pid_t group, int32_t session) {
-  if (processes_.contains({group}) || phantoms_.contains(group)) return group;
-  if (group == outside_group_) return 0;
-  auto user = outside().user_of_id(group);
-  if (group == 0 || user) {
+// 0: the root's own, outside. `session`: of a phantom that has to be made for it.
+int32_t Description::id_in_tree(pid_t id, const OutsideId& outside_id, int32_t session) {
+  if (processes_.contains({id}) || phantoms_.contains(id)) return id;
+  if (id == outside_id.id) return 0;
+  auto user = outside().user_of_id(id);
+  if (id == 0 || user) {
     obstacle(
-        fmt::format("it is in process group {}, as is {} outside the tree", group, user ? user->text() : "somebody"),
-        "checkpoint from an ancestor that is in that group", "session of another process");
+        fmt::format("it is in {} {}, as is {} outside the tree", outside_id.name, id, user ? user->text() : "somebody"),
+        fmt::format("checkpoint from an ancestor that is in that {}", outside_id.short_name),
+        "session of another process");
     return 0;
   }
-  add_phantom(group, session);
-  return group;
+  add_phantom(id, session);
+  return id;
 }
 
 void Description::add_phantom(pid_t id, int32_t session) {

@@ -52,12 +52,18 @@ class Description final : public resources::DescribeContext {
     resources::AnyReading read;
   };
 
+  // The session or process group of the root, where it is not the tree's own.
+  struct OutsideId {
+    const char* name;
+    const char* short_name;
+    std::optional<pid_t> id;
+  };
+
   void number_records();
   void describe_skeleton(tracee::HeldProcess& process);
   void check_thread(const image::Task& state, const image::Task& leader, const tracee::Task& task);
   void describe_ids(const kernel::Stat& stat, image::Process& state, bool is_root);
-  int32_t session_in_tree(pid_t session);
-  int32_t group_in_tree(pid_t group, int32_t session);
+  int32_t id_in_tree(pid_t id, const OutsideId& outside_id, int32_t session);
   void add_phantom(pid_t id, int32_t session);
   void check_namespaces(const tracee::HeldProcess& process);
   void describe_dead(pid_t pid, RecordId process, RecordId task);
@@ -77,7 +83,7 @@ class Description final : public resources::DescribeContext {
   std::vector<graph::Obstacle> obstacles_;
   std::vector<std::string> places_;
   RecordId root_;
-  std::optional<pid_t> outside_session_, outside_group_;  // those of the root, where they are not the tree's own
+  OutsideId outside_session_{"session", "session"}, outside_group_{"process group", "group"};
   std::set<pid_t> phantoms_;
   const tracee::InjectedSpace* space_ = nullptr;  // of the process that is being described
 

@@ -89,8 +89,8 @@ class TextReport {
     line("host       Linux {} {}", head.host().kernel_release(), head.host().machine());
     add_process(tree_.root(), 0);
     for (RecordId phantom : tree_.phantoms()) {
-      line("id {}  dead, still a {}", tree_.process(phantom).state->pid(),
-           tree_.process(phantom).state->session() == tree_.process(phantom).state->pid() ? "session" : "group");
+      const graph::ProcessNode& dead = tree_.process(phantom);
+      line("id {}  dead, still a {}", dead.state->pid(), dead.leads_session() ? "session" : "group");
     }
     line("needs");
     Needs needs(opened);

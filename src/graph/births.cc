@@ -7,8 +7,6 @@
 namespace cairn::graph {
 namespace {
 
-bool leads_session(const ProcessNode& process) { return process.state->session() == process.state->pid(); }
-
 Obstacle unreachable_session(const ProcessNode& process, int32_t session) {
   return {fmt::format("process {}", process.state->pid()),
           fmt::format("it is in session {}, which neither its parent nor its parent's past was in", session),
@@ -41,7 +39,7 @@ class BirthPlanner {
     find_sessions();
     for (RecordId id : tree_.processes()) plan_process(id);
     for (RecordId id : tree_.phantoms()) {
-      if (leads_session(tree_.process(id))) place_session(id);
+      if (tree_.process(id).leads_session()) place_session(id);
     }
     for (RecordId id : tree_.processes()) plan_group(tree_.process(id));
     for (RecordId id : tree_.phantoms()) births_.try_emplace(id, Birth{id, tree_.root().id});  // nobody refers to it
@@ -56,7 +54,7 @@ class BirthPlanner {
   void find_sessions() {
     for (auto place = tree_.processes().rbegin(); place != tree_.processes().rend(); ++place) {
       const ProcessNode& process = tree_.process(*place);
-      if (!leads_session(process)) {
+      if (!process.leads_session()) {
         sessions_[process.id] = process.state->session();
         continue;
       }
@@ -101,11 +99,11 @@ class BirthPlanner {
       if (wanted && *wanted != 0) return plan_entrant(process, *wanted);
     } else if (wanted) {
       const ProcessNode& parent = tree_.process(process.parent);
-      if (leads_session(parent) && *wanted == parent.state->pid()) {
+      if (parent.leads_session() && *wanted == parent.state->pid()) {
         birth.session = Birth::Session::kAfterSetsid;
       } else if (wanted != session_of(parent.id)) {
         return plan_entrant(process, *wanted);
-      } else if (leads_session(parent)) {
+      } else if (parent.leads_session()) {
         birth.session = Birth::Session::kBeforeSetsid;
       }
     }

@@ -17,6 +17,7 @@ struct ProcessNode {
   std::vector<RecordId> tasks;  // leader first
   RecordId leader() const { return tasks.front(); }
   bool alive() const { return state->life() == image::Process::ALIVE; }
+  bool leads_session() const { return state->session() == state->pid(); }
   bool phantom() const { return state->life() == image::Process::PHANTOM; }
 };
 
