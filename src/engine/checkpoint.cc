@@ -121,7 +121,7 @@ void Checkpoint::capture() {
     return Progress{"capture", state_->writer->pages().bytes()};
   });
   for (auto& [id, record] : state_->description->records().all()) {
-    within([&, &record = record] { return fmt::format("{} {}", record.kind, record.id.value); },
+    within([&, &record = record] { return fmt::format("{} {}", record.kind(), record.id.value); },
            [&, &record = record] {
              resources::kind_of(record).capture(context, record, state_->description->fd(record.id));
            });
@@ -136,7 +136,7 @@ void Checkpoint::capture() {
 
 void Checkpoint::prepare() {
   for (const auto& [id, record] : state_->description->records().all()) {
-    state_->writer->add_record(id, record.kind, record.owner, record.state.message());
+    state_->writer->add_record(id, record.kind(), record.owner, record.state.message());
   }
 }
 

@@ -47,11 +47,12 @@ std::string path_of(const google::protobuf::Message& body) {
 
 // One line about a record: its kind, its path if it has one, else its fields.
 std::string summary(const graph::Record& record) {
-  if (std::string path = path_of(record.state.message()); !path.empty()) return fmt::format("{} {}", record.kind, path);
+  if (std::string path = path_of(record.state.message()); !path.empty())
+    return fmt::format("{} {}", record.kind(), path);
   std::string text = record.state.message().ShortDebugString();
   constexpr size_t kMost = 100;
   if (text.size() > kMost) text = text.substr(0, kMost) + " ...";
-  return fmt::format("{} {{{}}}", record.kind, text);
+  return fmt::format("{} {{{}}}", record.kind(), text);
 }
 
 uint64_t mapped_bytes(const image::Mm& mm) {
@@ -149,7 +150,7 @@ std::string inspect_json(const std::string& image) {
   std::string json = fmt::format("{{\"head\":{},\"records\":[", to_json(opened.image.head()));
   const char* separator = "";
   for (const auto& [id, record] : opened.records.all()) {
-    json += fmt::format("{}{{\"id\":{},\"kind\":\"{}\",\"owner\":{},\"body\":{}}}", separator, id.value, record.kind,
+    json += fmt::format("{}{{\"id\":{},\"kind\":\"{}\",\"owner\":{},\"body\":{}}}", separator, id.value, record.kind(),
                         record.owner.value, to_json(record.state.message()));
     separator = ",";
   }

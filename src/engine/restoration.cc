@@ -129,11 +129,12 @@ void Restoration::run(const graph::Plan& plan) {
 void Restoration::run_step(const graph::Plan& plan, size_t index) {
   const graph::Step& step = plan.steps()[index];
   const graph::Record& record = records_.at(step.record);
-  within([&] { return fmt::format("{} {} ({})", record.kind, record.id.value, graph::milestone_name(step.milestone)); },
-         [&] {
-           flush_needed(plan, step);
-           resources::kind_of(record).reach(*this, record, step.milestone);
-         });
+  within(
+      [&] { return fmt::format("{} {} ({})", record.kind(), record.id.value, graph::milestone_name(step.milestone)); },
+      [&] {
+        flush_needed(plan, step);
+        resources::kind_of(record).reach(*this, record, step.milestone);
+      });
 }
 
 // What a step needs must have happened, except where it stands before it in the very same batch.

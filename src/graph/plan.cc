@@ -39,7 +39,8 @@ class PlanBuilder {
               const std::function<KindFacts(const std::string&)>& facts)
       : records_(records), tree_(tree), births_(births) {
     for (const auto& [id, record] : records.all()) {
-      if (!facts_.contains(record.kind)) facts_[record.kind] = facts(record.kind);
+      const image::Schema* schema = &record.state.schema();
+      if (!facts_.contains(schema)) facts_[schema] = facts(schema->kind);
     }
   }
 
@@ -64,7 +65,7 @@ class PlanBuilder {
     std::vector<Edge> needs;
   };
 
-  const KindFacts& facts_of(const Record& record) const { return facts_.at(record.kind); }
+  const KindFacts& facts_of(const Record& record) const { return facts_.at(&record.state.schema()); }
 
   void add_nodes() {
     for (const auto& [id, record] : records_.all()) {
@@ -335,7 +336,7 @@ class PlanBuilder {
 
   std::string describe(size_t node) const {
     const Record& record = records_.at(nodes_[node].record);
-    return fmt::format("{} {} {}", record.kind, record.id.value, milestone_name(nodes_[node].milestone));
+    return fmt::format("{} {} {}", record.kind(), record.id.value, milestone_name(nodes_[node].milestone));
   }
 
   [[noreturn]] void throw_cycle(const std::vector<size_t>& open) const {
@@ -362,7 +363,7 @@ class PlanBuilder {
   const RecordSet& records_;
   const Tree& tree_;
   const Births& births_;
-  std::unordered_map<std::string, KindFacts> facts_;
+  std::unordered_map<const image::Schema*, KindFacts> facts_;
   std::vector<Node> nodes_;
   std::map<RecordId, size_t> first_;
   std::multimap<RecordId, RecordId> settle_children_;  // parent -> children that die during the restore
@@ -378,7 +379,7 @@ std::vector<std::string> Plan::explain(const RecordSet& records) const {
   for (size_t i = 0; i < steps_.size(); ++i) {
     const Record& record = records.at(steps_[i].record);
     std::string line =
-        fmt::format("{:5} {} {} {}", i, record.kind, record.id.value, milestone_name(steps_[i].milestone));
+        fmt::format("{:5} {} {} {}", i, record.kind(), record.id.value, milestone_name(steps_[i].milestone));
     for (size_t n = 0; n < steps_[i].needs.size(); ++n) {
       line += fmt::format("{}{} ({})", n == 0 ? "  <- " : ", ", steps_[i].needs[n], reasons_[i][n]);
     }

@@ -29,14 +29,14 @@ const Record& RecordSet::at(RecordId id) const {
 
 void RecordSet::require_type(const Record& record, const image::Schema& wanted) {
   if (&record.state.schema() == &wanted) return;
-  throw Error(fmt::format("record {} is a {}, where a {} is needed", record.id.value, record.kind, wanted.name),
+  throw Error(fmt::format("record {} is a {}, where a {} is needed", record.id.value, record.kind(), wanted.name),
               Failure::kDamagedImage);
 }
 
 std::vector<const Record*> RecordSet::of_kind(const std::string& kind) const {
   std::vector<const Record*> found;
   for (const auto& [id, record] : records_) {
-    if (record.kind == kind) found.push_back(&record);
+    if (kind == record.kind()) found.push_back(&record);
   }
   return found;
 }
@@ -48,7 +48,7 @@ void check_references(const RecordSet& records) {
     record.visit_references([&, &record = record](const image::ReferenceField& field, RecordId target) {
       if (!target || records.find(target) != nullptr) return;
       throw Error(fmt::format("record {} ({}) refers to record {} in its field {}, which does not exist",
-                              record.id.value, record.kind, target.value, field.name),
+                              record.id.value, record.kind(), target.value, field.name),
                   Failure::kDamagedImage);
     });
   }

@@ -17,7 +17,7 @@ struct Record {
   RecordId id;
   RecordId owner;  // for an attribute: what it hangs on
   image::AnyState state;
-  std::string kind = state.schema().kind;
+  const char* kind() const { return state.schema().kind; }
 
   template <typename State>
   const State& as() const {

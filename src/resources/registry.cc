@@ -119,7 +119,7 @@ image::AnyState make_state(const std::string& kind) {
 }
 
 const Kind& kind_of(const Record& record) {
-  const Row* row = find_row(record.kind);
+  const Row* row = find_row(record.kind());
   CAIRN_ASSERT(row != nullptr);
   return *row->kind;
 }
