@@ -9,6 +9,9 @@ struct Ids {
   pid_t session, daemon, worker, pipeline, member;
 };
 
+// The second of the pipeline lives until it has been seen from outside.
+static int seen[2];
+
 // In the daemon's session: a group of two, whose first member has ended.
 static void start_pipeline(Ids& ids) {
   ids.pipeline = child([] {
@@ -21,6 +24,8 @@ static void start_pipeline(Ids& ids) {
     wait_for_go();
     check_equal(getpgrp(), ids.pipeline, "group of the pipeline's second");
     check_equal(getsid(0), ids.session, "session of the pipeline's second");
+    char byte;
+    must(read(seen[0], &byte, 1), "read");
   });
   while (getpgid(ids.member) != ids.pipeline) sleep_ms(1);
   must(kill(ids.pipeline, SIGKILL), "kill");
@@ -49,6 +54,7 @@ int main() {
   must(prctl(PR_SET_CHILD_SUBREAPER, 1), "PR_SET_CHILD_SUBREAPER");
   int ends[2];
   must(pipe(ends), "pipe");
+  must(pipe(seen), "pipe");
   const pid_t leader = child([&] {
     Ids ids{};
     ids.session = must(setsid(), "setsid");
@@ -61,6 +67,7 @@ int main() {
   ready_and_wait();
   check_equal(getsid(ids.member), leader, "session seen from outside");
   check_equal(kill(-ids.pipeline, 0), 0, "kill of the pipeline");
+  must(write(seen[1], "", 1), "write");
   for (pid_t dead : {leader, ids.pipeline}) check(kill(dead, 0) == -1 && errno == ESRCH, "%d is back", dead);
   check_exit(ids.daemon);
   check(waitpid(-1, nullptr, 0) == -1 && errno == ECHILD, "a child too many");
