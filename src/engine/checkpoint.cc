@@ -1,7 +1,6 @@
 #include "engine/checkpoint.h"
 
 #include <sys/utsname.h>
-#include <time.h>
 
 #include <algorithm>
 
@@ -15,12 +14,6 @@ namespace {
 
 using Clock = tracee::Clock;
 
-int64_t clock_ns(clockid_t clock) {
-  timespec now{};
-  ::clock_gettime(clock, &now);
-  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
-
 std::string comm_of(HostPid pid) {
   auto proc = kernel::ProcDir::open(pid);
   std::string comm = proc ? proc->try_read("comm").value_or("") : "";
@@ -30,14 +23,14 @@ std::string comm_of(HostPid pid) {
   return comm;
 }
 
-image::Head make_head(const std::string& command, RecordId root) {
+image::Head make_head(const std::string& command, const Description& description) {
   image::Head head;
   head.set_format_version(image::kFormatVersion);
-  head.set_created_ns(clock_ns(CLOCK_REALTIME));
-  head.set_monotonic_ns(clock_ns(CLOCK_MONOTONIC));
-  head.set_boottime_ns(clock_ns(CLOCK_BOOTTIME));
+  head.set_created_ns(kernel::clock_now(CLOCK_REALTIME));
+  head.set_monotonic_ns(description.moment().tree.monotonic);
+  head.set_boottime_ns(description.moment().tree.boottime);
   head.set_command(command);
-  head.set_root(root.value);
+  head.set_root(description.root().value);
   utsname host{};
   ::uname(&host);
   head.mutable_host()->set_kernel_release(host.release);
@@ -115,7 +108,7 @@ void Checkpoint::describe() {
 }
 
 void Checkpoint::capture() {
-  state_->writer->set_head(make_head(state_->command, state_->description->root()));
+  state_->writer->set_head(make_head(state_->command, *state_->description));
   Capture context(*state_->description, state_->writer->pages());
   ProgressReporter reporter(state_->options.progress, [&] {
     return Progress{"capture", state_->writer->pages().bytes()};

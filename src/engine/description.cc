@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/scope_guard.h"
+#include "engine/time_envelope.h"
 #include "graph/tree.pb.h"
 #include "kernel/calls.h"
 
@@ -40,6 +41,8 @@ int kcmp_type(Level level) {
 }  // namespace
 
 void Description::describe() {
+  if (hold_.processes().empty()) throw Error("it has ended meanwhile");
+  moment_ = moment_of(hold_.processes().front().pid);
   for (const tracee::HoldProblem& problem : hold_.problems()) {
     obstacles_.push_back({fmt::format("task {} of process {}", problem.thread.value, problem.process.value),
                           problem.reason, problem.remedy, "held tasks"});
@@ -158,14 +161,25 @@ void Description::add_phantom(pid_t id, int32_t session) {
 
 // Namespaces of its own are not rebuilt yet, so they must be refused, or they would be lost silently.
 void Description::check_namespaces(const tracee::HeldProcess& process) {
-  for (const char* name :
-       {"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "time", "time_for_children", "user", "uts"}) {
+  check_time_namespace(process);
+  for (const char* name : {"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "user", "uts"}) {
     std::string link = fmt::format("ns/{}", name);
     std::optional<std::string> its = process.proc.try_read_link(link);
     std::optional<std::string> ours = kernel::try_read_link_at(AT_FDCWD, "/proc/self/" + link);
     if (its == ours) continue;
     obstacle(fmt::format("its {} namespace is not the one that cairn runs in ({})", name, its.value_or("unreadable")),
              fmt::format("run cairn in that namespace (nsenter --target {} ...)", process.pid.value), "namespaces");
+  }
+}
+
+// Which one doesn't matter: a restore makes one anew, and the clocks go on in it.
+void Description::check_time_namespace(const tracee::HeldProcess& process) {
+  std::optional<std::string> of_root = hold_.processes().front().proc.try_read_link("ns/time");
+  for (const char* link : {"ns/time", "ns/time_for_children"}) {
+    std::optional<std::string> its = process.proc.try_read_link(link);
+    if (its == of_root) continue;
+    obstacle(fmt::format("it has other clocks than the root of the tree ({})", its.value_or("unreadable")),
+             "checkpoint the processes of each time namespace by themselves", "namespaces");
   }
 }
 

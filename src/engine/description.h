@@ -66,6 +66,7 @@ class Description final : public resources::DescribeContext {
   int32_t id_in_tree(pid_t id, const OutsideId& outside_id, int32_t session);
   void add_phantom(pid_t id, int32_t session);
   void check_namespaces(const tracee::HeldProcess& process);
+  void check_time_namespace(const tracee::HeldProcess& process);
   void describe_dead(pid_t pid, RecordId process, RecordId task);
   RecordId structure_of(tracee::HeldProcess& process, const tracee::Task& task, resources::Level level);
   void describe_process(tracee::HeldProcess& process);

@@ -1,8 +1,8 @@
 #include "engine/planter.h"
 
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/rseq.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -18,8 +18,37 @@ using resources::RestoredTask;
 constexpr uint64_t kTopOfUserSpace = 0x7ffffffff000;
 constexpr auto kPatience = std::chrono::seconds(10);
 
-// In the child. Nothing here may allocate or throw: it is a fork, and is about to lose its address space.
-[[noreturn]] void be_planter(const PlanterRequest& request, const tracee::SharedSpace& space) {
+// What the child says when its address space and descriptors are in place.
+struct Answer {
+  bool ready = false;
+  const char* clocks_step = nullptr;  // that failed, a literal of ours
+  int clocks_error = 0;
+};
+
+// Nothing in the child may allocate or throw: it is a fork, and is about to lose its address space.
+
+// unshare(2) gives a time namespace to children only; with setns(2) we are in it ourselves. Its offsets can be written
+// until somebody is in it.
+bool enter_clocks(const std::string& offsets, Answer& answer) {
+  auto done = [&](const char* step, long result) {
+    if (result >= 0) return true;
+    answer.clocks_step = step;
+    answer.clocks_error = errno;
+    return false;
+  };
+  if (!done("unshare(CLONE_NEWTIME)", ::unshare(kernel::kCloneNewTime))) return false;
+  int file = ::open("/proc/self/timens_offsets", O_WRONLY);
+  if (!done("open timens_offsets", file)) return false;
+  if (!done("write timens_offsets", ::write(file, offsets.data(), offsets.size()))) return false;
+  int space = ::open("/proc/self/ns/time_for_children", O_RDONLY);
+  if (!done("open time_for_children", space)) return false;
+  return done("setns(CLONE_NEWTIME)", ::setns(space, kernel::kCloneNewTime));
+}
+
+[[noreturn]] void be_planter(const PlanterRequest& request, const std::string& offsets,
+                             const tracee::SharedSpace& space) {
+  Answer answer;
+  enter_clocks(offsets, answer);
   auto start = reinterpret_cast<void*>(space.code().value & ~uint64_t{0xfff});
   void* code =
       ::mmap(start, space.code_size(), PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, space.memfd(), 0);
@@ -34,8 +63,8 @@ constexpr auto kPatience = std::chrono::seconds(10);
   }
   if (request.socket_number > 0) ::syscall(SYS_close_range, 0, request.socket_number - 1, 0);
   ::syscall(SYS_close_range, request.socket_number + 1, ~0U, 0);
-  char answer = ready ? 1 : 0;
-  [[maybe_unused]] ssize_t written = ::write(request.socket_number, &answer, 1);
+  answer.ready = ready;
+  [[maybe_unused]] ssize_t written = ::write(request.socket_number, &answer, sizeof(answer));
   for (;;) ::pause();
 }
 
@@ -56,24 +85,24 @@ void strip(RestoredTask& task, const tracee::SharedSpace& space) {
   batch.flush();
 }
 
-}  // namespace
-
-namespace {
-
-// It says so when its address space and descriptors are in place.
-void wait_until_ready(int socket) {
+Answer wait_until_ready(int socket) {
   pollfd entry{socket, POLLIN, 0};
-  char answer = 0;
+  Answer answer;
   if (kernel::poll({&entry, 1}, std::chrono::duration_cast<std::chrono::milliseconds>(kPatience)) == 1) {
-    kernel::call("read", SYS_read, socket, kernel::arg(&answer), 1);
+    kernel::call("read", SYS_read, socket, kernel::arg(&answer), sizeof(answer));
   }
-  if (answer != 1) throw Error("the first process of the restored tree could not set up its address space");
+  if (!answer.ready) throw Error("the first process of the restored tree could not set up its address space");
+  return answer;
+}
+
+std::string clocks_problem(const Answer& answer) {
+  if (answer.clocks_step == nullptr) return "";
+  return Error::system(answer.clocks_step, answer.clocks_error).what();
 }
 
 }  // namespace
 
-std::unique_ptr<RestoredTask> plant(const PlanterRequest& request, tracee::SharedSpace& space, size_t slot,
-                                    RecordId record) {
+Planted plant(const PlanterRequest& request, tracee::SharedSpace& space, size_t slot, RecordId record) {
   kernel::CloneArguments arguments{};
   if (request.place == PlanterPlace::kSibling) {
     arguments.flags = CLONE_PARENT;
@@ -85,13 +114,15 @@ std::unique_ptr<RestoredTask> plant(const PlanterRequest& request, tracee::Share
     arguments.set_tid = static_cast<uint64_t>(kernel::arg(&request.wanted_pid));
     arguments.set_tid_size = 1;
   }
+  std::string offsets = kernel::format_clock_offsets(request.clocks);
   long pid = kernel::try_clone3(arguments);
-  if (pid == 0) be_planter(request, space);
+  if (pid == 0) be_planter(request, offsets, space);
   if (pid < 0) throw Error::system("start the first process of the restored tree (clone3)", static_cast<int>(-pid));
   HostPid planter{static_cast<pid_t>(pid)};
   std::optional<tracee::Task> task;
+  Planted planted;
   try {
-    wait_until_ready(request.our_socket);
+    planted.clocks_problem = clocks_problem(wait_until_ready(request.our_socket));
     task = tracee::Task::seize(planter, planter, PTRACE_O_EXITKILL);
     if (!task || task->wait_until_stopped(tracee::Clock::now() + kPatience) != tracee::Task::Arrival::kStopped) {
       throw Error("the first process of the restored tree died at once");
@@ -100,9 +131,9 @@ std::unique_ptr<RestoredTask> plant(const PlanterRequest& request, tracee::Share
     kernel::kill(planter, SIGKILL);
     throw;
   }
-  auto restored = std::make_unique<RestoredTask>(record, std::move(*task), space, slot);
-  strip(*restored, space);
-  return restored;
+  planted.task = std::make_unique<RestoredTask>(record, std::move(*task), space, slot);
+  strip(*planted.task, space);
+  return planted;
 }
 
 }  // namespace cairn::engine

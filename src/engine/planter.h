@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "kernel/clocks.h"
 #include "resources/restore_context.h"
 
 namespace cairn::engine {
@@ -16,10 +18,16 @@ struct PlanterRequest {
   int our_socket = -1;    // the other end of ...
   int socket = -1;        // ... what it gets as its only descriptor ...
   int socket_number = 0;  // ... and at which number
+  kernel::ClockOffsets clocks;
+};
+
+struct Planted {
+  std::unique_ptr<resources::RestoredTask> task;
+  // Why it has no time namespace of its own, with these clocks; empty: it has.
+  std::string clocks_problem;
 };
 
 // Forks, strips and holds it. It dies with cairn (PTRACE_O_EXITKILL), and so does all that is cloned from it.
-std::unique_ptr<resources::RestoredTask> plant(const PlanterRequest& request, tracee::SharedSpace& space, size_t slot,
-                                               RecordId record);
+Planted plant(const PlanterRequest& request, tracee::SharedSpace& space, size_t slot, RecordId record);
 
 }  // namespace cairn::engine

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "engine/layout.h"
+#include "engine/time_envelope.h"
 #include "tracee/batch_layout.h"
 #include "tracee/text_caller.h"
 
@@ -76,7 +77,7 @@ void Restoration::plant_root() {
   }
   request.place = PlanterPlace::kSibling;
   request.wanted_pid = records_.state<image::Task>(root).tid();
-  tasks_[root] = plant(request, *space_, next_slot_++, root);
+  tasks_[root] = plant_with_clocks(request, next_slot_++, root);
   order_.push_back(root);
 }
 
@@ -88,16 +89,28 @@ void Restoration::plant_planter(PlanterRequest request) {
     request.wanted_pid = tree_.process(phantom).state->pid();
   }
   size_t slot = next_slot_++;
-  planter_ = plant(request, *space_, slot, record);
+  planter_ = plant_with_clocks(request, slot, record);
   while (request.wanted_pid == 0 && is_in_image(planter_->process().value)) {
     retire_planter();
-    planter_ = plant(request, *space_, slot, record);
+    planter_ = plant_with_clocks(request, slot, record);
   }
 }
 
 bool Restoration::is_in_image(pid_t id) const {
   return std::ranges::any_of(records_.of_kind("task"),
                              [&](const graph::Record* task) { return task->as<image::Task>().tid() == id; });
+}
+
+std::unique_ptr<RestoredTask> Restoration::plant_with_clocks(PlanterRequest& request, size_t slot, RecordId record) {
+  moment_ = moment_of(image_.head());
+  request.clocks = offsets_for(moment_);
+  Planted planted = plant(request, *space_, slot, record);
+  if (!planted.clocks_problem.empty()) {
+    log::notice("the clocks (CLOCK_MONOTONIC, CLOCK_BOOTTIME) are this host's, as no time namespace can be had: {}",
+                planted.clocks_problem);
+    moment_.tree = moment_.here;
+  }
+  return std::move(planted.task);
 }
 
 resources::RestoreContext::Root Restoration::root_origin() const {

@@ -51,6 +51,7 @@ class Restoration final : public resources::RestoreContext {
   void plant_root();
   void plant_planter(PlanterRequest request);
   bool is_in_image(pid_t id) const;
+  std::unique_ptr<resources::RestoredTask> plant_with_clocks(PlanterRequest& request, size_t slot, RecordId record);
   void run_step(const graph::Plan& plan, size_t index);
   void flush_needed(const graph::Plan& plan, const graph::Step& step);
   void flush_everything();

@@ -17,6 +17,7 @@
 #include "image/writer.h"
 #include "kernel/procfs.h"
 #include "memory/shared_pages.h"
+#include "resources/moment.h"
 #include "resources/once.h"
 #include "tracee/batch.h"
 #include "tracee/hold.h"
@@ -124,6 +125,8 @@ class DescribeContext {
 
   virtual graph::RecordSet& records() = 0;
 
+  const Moment& moment() const { return moment_; }
+
   // All file locks of the host, read once. In a pid namespace those of processes outside it are missing.
   const std::vector<kernel::FileLock>& locks();
   // Descriptors (process and number) through which flock(2) and OFD locks are held.
@@ -148,6 +151,9 @@ class DescribeContext {
   void at_end(std::function<void()> judgement) { judgements_.push_back(std::move(judgement)); }
   // The engine's: runs these when every record is there, before the obstacles are judged.
   void run_judgements();
+
+ protected:
+  Moment moment_ = Moment::now();
 
  private:
   std::optional<std::vector<kernel::FileLock>> locks_;

@@ -9,6 +9,7 @@
 #include "graph/records.h"
 #include "image/reader.h"
 #include "memory/extents.h"
+#include "resources/moment.h"
 #include "resources/once.h"
 #include "tracee/batch.h"
 
@@ -51,6 +52,7 @@ class RestoreContext {
   virtual const graph::Tree& tree() const = 0;
   virtual const graph::Births& births() const = 0;
   virtual const image::Reader& image() const = 0;
+  const Moment& moment() const { return moment_; }
 
   // Objects that live behind a descriptor of ours until every task has its own.
   virtual void keep(RecordId record, OwnedFd fd) = 0;  // an empty fd is allowed: nothing to keep
@@ -91,6 +93,9 @@ class RestoreContext {
   T& once() {
     return once_.get<T>();
   }
+
+ protected:
+  Moment moment_ = Moment::now();
 
  private:
   Once once_;

@@ -1,5 +1,4 @@
 // setitimer(2) ITIMER_REAL: interval and rest; and the alarm of a child rings.
-// not yet: timers and clocks part without a time namespace
 #include <signal.h>
 #include <sys/time.h>
 

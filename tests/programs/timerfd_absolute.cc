@@ -1,5 +1,4 @@
 // timerfd_create(2): absolute timers on CLOCK_REALTIME (cancelled when the clock is set) and CLOCK_BOOTTIME.
-// not yet: timers and clocks part without a time namespace
 #include <sys/timerfd.h>
 
 #include "program.h"

@@ -1,5 +1,4 @@
 // timerfd_create(2): expirations that nobody has read yet are kept: one of a single shot, many of an interval.
-// not yet: timers and clocks part without a time namespace
 #include <poll.h>
 #include <sys/timerfd.h>
 

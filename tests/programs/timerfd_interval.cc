@@ -1,5 +1,4 @@
 // timerfd_create(2): an armed interval timer keeps its clock, its interval beyond 32 bits of seconds and its rest.
-// not yet: timers and clocks part without a time namespace
 #include <sys/timerfd.h>
 
 #include "program.h"

@@ -1,5 +1,5 @@
-// setitimer(2): the three interval timers of a process. Only it can ask for them. What is left goes on: of time for the
-// first, of its own processor time for the others.
+// setitimer(2): the three interval timers of a process. Only it can ask for them. What was left at the moment of the
+// checkpoint goes on: of time for the first, of its own processor time for the others.
 //
 // A periodic real timer whose SIGALRM is still pending stands still until it is taken; then the kernel goes on in the
 // old rhythm. It shows as 0 with an interval, which can't be set: it is armed with a whole interval instead.
@@ -18,6 +18,8 @@ uint64_t microseconds(const timeval& time) {
   return static_cast<uint64_t>(time.tv_sec) * kMicroseconds + static_cast<uint64_t>(time.tv_usec);
 }
 
+uint64_t microseconds(int64_t nanoseconds) { return static_cast<uint64_t>(nanoseconds) / 1000; }
+
 timeval time_of(uint64_t microseconds) {
   return {static_cast<time_t>(microseconds / kMicroseconds), static_cast<suseconds_t>(microseconds % kMicroseconds)};
 }
@@ -29,20 +31,28 @@ void store(const itimerval& timer, image::IntervalTimer& state) {
 
 class IntervalTimersKind final : public AttributeKind<image::IntervalTimers, Level::kProcess> {
  public:
-  Reading<image::IntervalTimers> describe(DescribeContext&, const TaskView&, tracee::Batch& batch) const override {
+  Reading<image::IntervalTimers> describe(DescribeContext& context, const TaskView&,
+                                          tracee::Batch& batch) const override {
+    auto now = batch.out<timespec>();
+    batch.call(SYS_clock_gettime, CLOCK_MONOTONIC, now);
     auto real = read(batch, ITIMER_REAL), virtual_time = read(batch, ITIMER_VIRTUAL),
          profiling = read(batch, ITIMER_PROF);
-    return [=] {
+    return [=, &context] {
       image::IntervalTimers state;
       store(real.value(), *state.mutable_real());
+      uint64_t age = microseconds(context.moment().age_in_tree(now.value()));
+      if (state.real().rest() != 0) state.mutable_real()->set_rest(state.real().rest() + age);
       store(virtual_time.value(), *state.mutable_virtual_());
       store(profiling.value(), *state.mutable_profiling());
       return std::optional(state);
     };
   }
 
-  void apply(RestoreContext&, const image::IntervalTimers& state, RestoredTask& task) const override {
-    set(task, ITIMER_REAL, state.real());
+  void apply(RestoreContext& context, const image::IntervalTimers& state, RestoredTask& task) const override {
+    image::IntervalTimer real = state.real();
+    uint64_t age = microseconds(context.moment().age());
+    if (real.rest() != 0) real.set_rest(real.rest() > age ? real.rest() - age : 1);
+    set(task, ITIMER_REAL, real);
     set(task, ITIMER_VIRTUAL, state.virtual_());
     set(task, ITIMER_PROF, state.profiling());
   }

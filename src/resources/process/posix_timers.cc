@@ -1,7 +1,8 @@
 // timer_create(2): the POSIX timers of a process. /proc/PID/timers (CONFIG_CHECKPOINT_RESTORE) has id, clock and
 // notification; rest and interval are asked for by the process itself. They come back under their ids: since Linux 6.15
 // by PR_TIMER_CREATE_RESTORE_IDS, before that by making and deleting timers until an id is reached. Whether a timer was
-// set by an absolute time can't be seen: its rest is kept.
+// set by an absolute time can't be seen. On the clocks that only run forward it makes no difference; on the time of day
+// what is left is kept.
 //
 // Refused: an interval timer whose signal is pending (how many expirations it has missed is told only when the signal
 // is taken), and timers on the processor time of another process or thread.
@@ -19,7 +20,12 @@
 namespace cairn::resources {
 namespace {
 
-constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kSecond = kernel::kNanosecondsPerSecond;
+
+int64_t sum(int64_t a, int64_t b) {
+  int64_t total = 0;
+  return __builtin_add_overflow(a, b, &total) ? INT64_MAX : total;
+}
 
 struct KernelTimerSpec {
   int64_t interval_s = 0, interval_ns = 0, value_s = 0, value_ns = 0;
@@ -65,6 +71,8 @@ class PosixTimersKind final : public AttributeKind<image::PosixTimers, Level::kP
     std::vector<kernel::PosixTimer> timers = timers_of(context, task);
     image::PosixTimers state;
     std::vector<tracee::Out<KernelTimerSpec>> rests;
+    auto now = batch.out<timespec>();
+    batch.call(SYS_clock_gettime, CLOCK_MONOTONIC, now);
     for (const kernel::PosixTimer& timer : timers) {
       Place place(context, fmt::format("timer {}", timer.id));
       refuse(context, task, timer);
@@ -73,11 +81,13 @@ class PosixTimersKind final : public AttributeKind<image::PosixTimers, Level::kP
       rests.push_back(batch.out<KernelTimerSpec>());
       batch.call(SYS_timer_gettime, timer.id, rests.back());
     }
-    return [&context, state, rests, pending = expired_timers(task)]() mutable -> std::optional<image::PosixTimers> {
-      for (size_t i = 0; i < rests.size(); ++i)
-        store_times(context, rests[i].value(), pending, *state.mutable_timers(static_cast<int>(i)));
-      return state.timers().empty() ? std::nullopt : std::optional(state);
-    };
+    return
+        [&context, state, rests, now, pending = expired_timers(task)]() mutable -> std::optional<image::PosixTimers> {
+          int64_t age = context.moment().age_in_tree(now.value());
+          for (size_t i = 0; i < rests.size(); ++i)
+            store_times(context, rests[i].value(), age, pending, *state.mutable_timers(static_cast<int>(i)));
+          return state.timers().empty() ? std::nullopt : std::optional(state);
+        };
   }
 
   void apply(RestoreContext& context, const image::PosixTimers& state, RestoredTask& task) const override {
@@ -89,7 +99,7 @@ class PosixTimersKind final : public AttributeKind<image::PosixTimers, Level::kP
       next = timer.id() + 1;
     }
     if (can_choose_ids()) choose_ids(task, kernel::kTimerRestoreIdsOff);
-    for (const image::PosixTimer& timer : state.timers()) arm(timer, task);
+    for (const image::PosixTimer& timer : state.timers()) arm(context.moment(), timer, task);
   }
 
  private:
@@ -140,10 +150,13 @@ class PosixTimersKind final : public AttributeKind<image::PosixTimers, Level::kP
     return ids;
   }
 
-  static void store_times(DescribeContext& context, const KernelTimerSpec& times, const std::vector<int>& pending,
-                          image::PosixTimer& state) {
+  // `age`: of the moment of the checkpoint, when the times were read.
+  static void store_times(DescribeContext& context, const KernelTimerSpec& times, int64_t age,
+                          const std::vector<int>& pending, image::PosixTimer& state) {
     state.set_interval_ns(static_cast<uint64_t>(times.interval_s * kSecond + times.interval_ns));
-    state.set_rest_ns(static_cast<uint64_t>(times.value_s * kSecond + times.value_ns));
+    int64_t rest = times.value_s * kSecond + times.value_ns;
+    if (rest != 0 && !counts_processor_time(state.clock())) rest += age;
+    state.set_rest_ns(static_cast<uint64_t>(rest));
     if (state.interval_ns() == 0 || std::ranges::find(pending, state.id()) == pending.end()) return;
     Place place(context, fmt::format("timer {}", state.id()));
     context.obstacle("its signal is pending, and the kernel doesn't tell how often it has expired since",
@@ -174,12 +187,19 @@ class PosixTimersKind final : public AttributeKind<image::PosixTimers, Level::kP
     batch.call(SYS_timer_create, timer.clock(), batch.put(event), batch.put(timer.id()));
   }
 
-  static void arm(const image::PosixTimer& timer, RestoredTask& task) {
+  static void arm(const Moment& moment, const image::PosixTimer& timer, RestoredTask& task) {
     auto interval = static_cast<int64_t>(timer.interval_ns()), rest = static_cast<int64_t>(timer.rest_ns());
     if (interval == 0 && rest == 0) return;
+    int flags = 0;
+    if (rest != 0 && Moment::tells(timer.clock())) {
+      rest = sum(rest, moment.tree.of(timer.clock()));
+      flags = TIMER_ABSTIME;
+    } else if (rest != 0 && !counts_processor_time(timer.clock())) {
+      rest = std::max<int64_t>(rest - moment.age(), 1);
+    }
     KernelTimerSpec times{interval / kSecond, interval % kSecond, rest / kSecond, rest % kSecond};
     tracee::Batch& batch = task.room(1, sizeof(times));
-    batch.call(SYS_timer_settime, timer.id(), 0, batch.put(times), 0);
+    batch.call(SYS_timer_settime, timer.id(), flags, batch.put(times), 0);
   }
 };
 
