@@ -25,7 +25,7 @@ _cairn() {
   local options
   case $command in
     checkpoint) options="--output --replace --then --timeout $common" ;;
-    restore | restart) options="--detach --sibling --pidfile --dry-run $common" ;;
+    restore | restart) options="--detach --sibling --new-pids --pidfile --dry-run $common" ;;
     check) options="--timeout $common" ;;
     inspect) options=$common ;;
     *) options="--version $common" ;;

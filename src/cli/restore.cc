@@ -1,4 +1,4 @@
-// cairn restore [--detach | --sibling] [--pidfile FILE] [--dry-run] IMAGE
+// cairn restore [--detach | --sibling] [--new-pids] [--pidfile FILE] [--dry-run] IMAGE
 #include "engine/restore.h"
 
 #include <memory>
@@ -18,7 +18,7 @@ namespace {
 
 struct Options {
   std::string image, pid_file;
-  bool detach = false, sibling = false, dry_run = false;
+  bool detach = false, sibling = false, new_pids = false, dry_run = false;
 };
 
 constexpr const char* kExamples = R"(Examples:
@@ -38,6 +38,12 @@ engine::Parent parent(const Options& options) {
   return options.sibling ? engine::Parent::kCaller : engine::Parent::kCairn;
 }
 
+engine::RestoreOptions engine_options(const Options& options) {
+  return {.image = options.image,
+          .parent = parent(options),
+          .pids = options.new_pids ? engine::Pids::kFresh : engine::Pids::kAsPossible};
+}
+
 std::string result_text(const Options& options, const engine::RestoreResult& result) {
   return fmt::format("{}: process {} runs; {}, {}; {} in all", options.image, result.root.value,
                      counted(result.processes, "process", "processes"), counted(result.threads, "thread"),
@@ -55,7 +61,9 @@ std::string result_json(const engine::RestoreResult& result) {
 
 engine::RestoreResult bring_back(const Options& options, const Common& common) {
   ProgressLine progress("restore of " + options.image, common);
-  engine::Restore restore({.image = options.image, .parent = parent(options), .progress = progress.callback()});
+  engine::RestoreOptions wanted = engine_options(options);
+  wanted.progress = progress.callback();
+  engine::Restore restore(std::move(wanted));
   restore.open();
   restore.build();
   restore.hold();
@@ -83,7 +91,7 @@ std::string plan_text(const engine::DryRun& dry_run) {
 }
 
 int show_plan(const Options& options, const Common& common) {
-  engine::DryRun dry_run = engine::dry_run({.image = options.image, .parent = parent(options)});
+  engine::DryRun dry_run = engine::dry_run(engine_options(options));
   bool met = std::ranges::all_of(dry_run.preconditions, &graph::Precondition::met);
   if (common.json()) {
     print(JsonObject()
@@ -101,7 +109,7 @@ int run(const Options& options, const Common& common) {
   if (options.dry_run) return show_plan(options, common);
   engine::RestoreResult result = bring_back(options, common);
   tell(options, common, result);
-  if (parent(options) == engine::Parent::kCairn) end_like(engine::wait_for_job(result.root));
+  if (parent(options) == engine::Parent::kCairn) end_like(engine::wait_for_job(result));
   return 0;
 }
 
@@ -113,6 +121,8 @@ Run declare_restore(CLI::App& app) {
   auto* detach = app.add_flag("-d,--detach", options->detach, "Return when the tree runs; it belongs to nobody here");
   app.add_flag("--sibling", options->sibling, "Make the root a child of the caller, and return when it runs")
       ->excludes(detach);
+  app.add_flag("--new-pids", options->new_pids,
+               "Restore into a pid namespace of its own, where all ids are free; always so for who may not choose ids");
   app.add_option("--pidfile", options->pid_file, "Write the root's id here before it runs")->type_name("FILE");
   app.add_flag("--dry-run", options->dry_run, "Only show the preconditions, with their state, and the plan");
   app.add_option("IMAGE", options->image, "Directory of the image")->type_name("")->required();

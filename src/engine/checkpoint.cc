@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "engine/description.h"
+#include "engine/surroundings.h"
 #include "graph/plan.h"
 #include "kernel/calls.h"
 
@@ -80,6 +81,7 @@ struct Checkpoint::State {
 
 Checkpoint::Checkpoint(CheckpointOptions options) : state_(std::make_unique<State>()) {
   state_->options = std::move(options);
+  state_->options.root = root_of_tree(state_->options.root);
   state_->command = comm_of(state_->options.root);
   if (state_->options.output.empty()) {
     state_->options.output = fmt::format("./{}-{}.cairn", state_->command, state_->options.root.value);
@@ -184,7 +186,7 @@ CheckpointResult checkpoint(const CheckpointOptions& options) {
 }
 
 std::vector<graph::Obstacle> check(HostPid root, std::chrono::milliseconds timeout) {
-  tracee::Hold hold = tracee::Hold::tree(root, Clock::now() + timeout);
+  tracee::Hold hold = tracee::Hold::tree(root_of_tree(root), Clock::now() + timeout);
   Description description(hold);
   description.describe();
   std::vector<graph::Obstacle> obstacles;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 
@@ -23,6 +24,13 @@ std::string name_of(const tracee::HeldProcess& process) {
   std::string comm = process.proc.try_read("comm").value_or("?");
   if (comm.ends_with('\n')) comm.pop_back();
   return fmt::format("process {} ({})", process.pid.value, comm);
+}
+
+// The exit status of others reads as 0 (proc_pid_stat(5)), as the links below ns can't be read.
+bool shows_status(const kernel::ProcDir& process) {
+  char link[64];
+  return kernel::call("readlinkat", SYS_readlinkat, process.fd(), kernel::arg("ns/user"), kernel::arg(link),
+                      sizeof(link)) >= 0;
 }
 
 int kcmp_type(Level level) {
@@ -61,6 +69,8 @@ void Description::describe() {
 
 // Ids are given out in tree order before anything is described, so that any record can name any process or task.
 void Description::number_records() {
+  surroundings_.emplace(hold_.processes().front().pid);
+  if (surroundings_->has_init()) order_by_numbers();
   for (tracee::HeldProcess& process : hold_.processes()) {
     RecordId id = processes_[process.pid] = records_.reserve();
     if (!root_) root_ = id;
@@ -69,16 +79,56 @@ void Description::number_records() {
   }
 }
 
+// Parents before children, and else in the order of the ids that the tree knows, which stay the same.
+void Description::order_by_numbers() {
+  std::vector<tracee::HeldProcess>& processes = hold_.processes();
+  for (const tracee::HeldProcess& process : processes) learn_numbers(process);
+  std::set<HostPid> unplaced;
+  for (const tracee::HeldProcess& process : processes) unplaced.insert(process.pid);
+  for (size_t place = 0; place < processes.size(); ++place) {
+    auto rank = [&](const tracee::HeldProcess& process) {
+      return std::pair(unplaced.contains(process.parent), number_of(process.pid));
+    };
+    auto next = std::ranges::min_element(processes.begin() + static_cast<ptrdiff_t>(place), processes.end(), {}, rank);
+    unplaced.erase(next->pid);
+    std::swap(processes[place], *next);
+  }
+}
+
+void Description::learn_numbers(const tracee::HeldProcess& process) {
+  kernel::Stat stat = process.proc.stat();
+  kernel::NamespaceIds ids = kernel::innermost_ids(process.proc.status());
+  numbers_[process.pid] = ids.process;
+  numbers_[{stat.group()}] = ids.group;
+  numbers_[{stat.session()}] = ids.session;
+  for (const tracee::Task& task : process.tasks) {
+    auto thread = kernel::ProcDir::open(process.pid, task.thread());
+    if (thread) numbers_[task.thread()] = kernel::innermost_ids(thread->status()).thread;
+  }
+}
+
+// The number by which the tree itself knows a process, thread, group or session.
+NamespacePid Description::number_of(HostPid id) const {
+  auto place = numbers_.find(id);
+  return place == numbers_.end() ? NamespacePid{id.value} : place->second;
+}
+
 void Description::describe_skeleton(tracee::HeldProcess& process) {
   kernel::Stat stat = process.proc.stat();
   RecordId id = processes_.at(process.pid);
   auto state = std::make_unique<image::Process>();
   state->set_life(process.zombie ? image::Process::ZOMBIE : image::Process::ALIVE);
-  state->set_pid(process.pid.value);
+  state->set_pid(number_of(process.pid).value);
   if (id != root_) state->mutable_parent()->set_id(this->process(process.parent).value);
   describe_ids(stat, *state, id == root_);
   state->set_exit_signal(static_cast<int>(stat.field(38)));
-  if (process.zombie) state->set_exit_status(stat.exit_code());
+  if (process.zombie) {
+    state->set_exit_status(stat.exit_code());
+    if (stat.exit_code() == 0 && !shows_status(process.proc)) {
+      obstacle("it is a zombie, and the kernel tells only root how it ended",
+               "run cairn as root, or let its parent wait", "zombies");
+    }
+  }
   if (!process.tasks.empty() && process.tasks.front().stop_kind() == tracee::StopKind::kGroup) {
     state->set_stop_signal(process.tasks.front().group_stop_signal());
   }
@@ -95,7 +145,7 @@ void Description::describe_skeleton(tracee::HeldProcess& process) {
   if (!is_alive) return describe_dead(process.pid.value, id, tasks_.at(process.pid));
   for (tracee::Task& task : process.tasks) {
     auto skeleton = std::make_unique<image::Task>();
-    skeleton->set_tid(task.thread().value);
+    skeleton->set_tid(number_of(task.thread()).value);
     skeleton->mutable_process()->set_id(id.value);
     skeleton->mutable_mm()->set_id(structure_of(process, task, Level::kMm).value);
     skeleton->mutable_files()->set_id(structure_of(process, task, Level::kFiles).value);
@@ -126,13 +176,13 @@ void Description::describe_ids(const kernel::Stat& stat, image::Process& state, 
     if (stat.session() == 0 || outside().user_of_id(stat.session())) outside_session_.id = stat.session();
     if (outside_session_.id && !processes_.contains({stat.group()})) outside_group_.id = stat.group();
   }
-  state.set_session(id_in_tree(stat.session(), outside_session_, stat.session()));
+  state.set_session(id_in_tree(stat.session(), outside_session_, number_of({stat.session()}).value));
   state.set_group(id_in_tree(stat.group(), outside_group_, state.session()));
 }
 
-// 0: the root's own, outside. `session`: of a phantom that has to be made for it.
+// 0: the root's own, outside. `session`: of a phantom that has to be made for it, as the tree knows it.
 int32_t Description::id_in_tree(pid_t id, const OutsideId& outside_id, int32_t session) {
-  if (processes_.contains({id}) || phantoms_.contains(id)) return id;
+  if (processes_.contains({id}) || phantoms_.contains(id)) return number_of({id}).value;
   if (id == outside_id.id) return 0;
   auto user = outside().user_of_id(id);
   if (id == 0 || user) {
@@ -143,15 +193,15 @@ int32_t Description::id_in_tree(pid_t id, const OutsideId& outside_id, int32_t s
     return 0;
   }
   add_phantom(id, session);
-  return id;
+  return number_of({id}).value;
 }
 
 void Description::add_phantom(pid_t id, int32_t session) {
   phantoms_.insert(id);
   auto state = std::make_unique<image::Process>();
   state->set_life(image::Process::PHANTOM);
-  state->set_pid(id);
-  state->set_group(id);
+  state->set_pid(number_of({id}).value);
+  state->set_group(number_of({id}).value);
   state->set_session(session);
   state->set_exit_signal(SIGCHLD);
   RecordId process = records_.reserve();
@@ -165,8 +215,7 @@ void Description::check_namespaces(const tracee::HeldProcess& process) {
   for (const char* name : {"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "user", "uts"}) {
     std::string link = fmt::format("ns/{}", name);
     std::optional<std::string> its = process.proc.try_read_link(link);
-    std::optional<std::string> ours = kernel::try_read_link_at(AT_FDCWD, "/proc/self/" + link);
-    if (its == ours) continue;
+    if (its == surroundings_->expected(link)) continue;
     obstacle(fmt::format("its {} namespace is not the one that cairn runs in ({})", name, its.value_or("unreadable")),
              fmt::format("run cairn in that namespace (nsenter --target {} ...)", process.pid.value), "namespaces");
   }
@@ -185,7 +234,7 @@ void Description::check_time_namespace(const tracee::HeldProcess& process) {
 
 void Description::describe_dead(pid_t pid, RecordId process, RecordId task) {
   auto skeleton = std::make_unique<image::Task>();
-  skeleton->set_tid(pid);
+  skeleton->set_tid(number_of({pid}).value);
   skeleton->mutable_process()->set_id(process.value);
   records_.add(task, {}, std::move(skeleton));
 }
@@ -343,6 +392,11 @@ void Description::describe_view(RecordId id, const resources::DescriptionView& v
 RecordId Description::process(HostPid pid) {
   auto place = processes_.find(pid);
   return place == processes_.end() ? RecordId{} : place->second;
+}
+
+RecordId Description::process_in_proc(dev_t procfs, pid_t id) {
+  std::optional<HostPid> pid = surroundings_->find(procfs, {id});
+  return pid ? process(*pid) : RecordId{};
 }
 
 RecordId Description::task(HostPid tid) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/surroundings.h"
 #include "graph/tree.pb.h"
 #include "kernel/identity.h"
 #include "resources/registry.h"
@@ -39,6 +40,9 @@ class Description final : public resources::DescribeContext {
   RecordId description_in_flight(OwnedFd duplicate, HostPid holder) override;
   RecordId process(HostPid pid) override;
   RecordId task(HostPid tid) override;
+  NamespacePid number_of(HostPid id) const override;
+  std::string path_in_tree(const std::string& path) const override { return surroundings_->path(path); }
+  RecordId process_in_proc(dev_t procfs, pid_t id) override;
   std::vector<tracee::HeldProcess>& processes() override { return hold_.processes(); }
 
  private:
@@ -78,6 +82,8 @@ class Description final : public resources::DescribeContext {
   void finish_readings();
   RecordId describe_once(OwnedFd duplicate, HostPid holder, int number);
   void describe_view(RecordId id, const resources::DescriptionView& view);
+  void order_by_numbers();
+  void learn_numbers(const tracee::HeldProcess& process);
 
   tracee::Hold& hold_;
   graph::RecordSet records_;
@@ -86,6 +92,9 @@ class Description final : public resources::DescribeContext {
   RecordId root_;
   OutsideId outside_session_{"session", "session"}, outside_group_{"process group", "group"};
   std::set<pid_t> phantoms_;
+  std::optional<Surroundings> surroundings_;
+  // Of processes, threads, groups and sessions, in the tree's own pid namespace.
+  std::map<HostPid, NamespacePid> numbers_;
   const tracee::InjectedSpace* space_ = nullptr;  // of the process that is being described
 
   std::map<HostPid, RecordId> processes_, tasks_;

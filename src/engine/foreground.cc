@@ -14,24 +14,44 @@ namespace {
 
 std::atomic<pid_t> job = 0;
 
-// A signal handler: nothing but a system call.
-void forward(int signal) { ::kill(job, signal); }
+// A signal handler: nothing but system calls. What the terminal sends to our process group has reached the job too,
+// when it is in that group.
+void forward(int signal, siginfo_t* info, void*) {
+  if (info->si_code == SI_KERNEL && ::getpgid(job) == ::getpgrp()) return;
+  ::kill(job, signal);
+}
 
 constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT};
 
 }  // namespace
 
-int wait_for_job(HostPid root) {
-  job = root.value;
+namespace {
+
+// Its end, or a stop.
+int wait_for_change(const RestoreResult& restored) {
+  for (;;) {
+    if (restored.init) {
+      if (auto status = restored.init->wait_for_root()) return *status;
+      continue;
+    }
+    int status = 0;
+    long result = kernel::call("wait4", SYS_wait4, restored.root.value, kernel::arg(&status), WUNTRACED, 0);
+    if (result >= 0) return status;
+    if (result != -EINTR)
+      throw Error::system(fmt::format("wait for process {}", restored.root.value), static_cast<int>(-result));
+  }
+}
+
+}  // namespace
+
+int wait_for_job(const RestoreResult& restored) {
+  job = restored.root.value;
   struct sigaction action {};
-  action.sa_handler = forward;
-  action.sa_flags = SA_RESTART;
+  action.sa_sigaction = forward;
+  action.sa_flags = SA_RESTART | SA_SIGINFO;
   for (int signal : kForwarded) ::sigaction(signal, &action, nullptr);
   for (;;) {
-    int status = 0;
-    long result = kernel::call("wait4", SYS_wait4, root.value, kernel::arg(&status), WUNTRACED, 0);
-    if (result == -EINTR) continue;
-    if (result < 0) throw Error::system(fmt::format("wait for process {}", root.value), static_cast<int>(-result));
+    int status = wait_for_change(restored);
     if (!WIFSTOPPED(status)) return status;
     kernel::kill({::getpid()}, SIGSTOP);
   }

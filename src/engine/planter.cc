@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kernel/clone.h"
+#include "kernel/pid_namespace.h"
 
 namespace cairn::engine {
 namespace {
@@ -100,27 +101,57 @@ std::string clocks_problem(const Answer& answer) {
   return Error::system(answer.clocks_step, answer.clocks_error).what();
 }
 
+// The fork, from cairn or from cairn-init.
+class PlanterChild final : public InitChild {
+ public:
+  PlanterChild(const PlanterRequest& request, const tracee::SharedSpace& space)
+      : request_(request), space_(space), offsets_(kernel::format_clock_offsets(request.clocks)) {
+    arguments_.flags = kernel::kCloneClearSighand;
+    if (request.place == Place::kSibling && !request.envelope.pids) {
+      arguments_.flags |= CLONE_PARENT;
+    } else {
+      arguments_.exit_signal = SIGCHLD;
+    }
+    if (request.wanted_pid == 0) return;
+    arguments_.set_tid = static_cast<uint64_t>(kernel::arg(&request_.wanted_pid));
+    arguments_.set_tid_size = 1;
+  }
+
+  HostPid start() const {
+    long pid = kernel::try_clone3(arguments_);
+    if (pid == 0) be_planter(request_, offsets_, space_);
+    if (pid < 0) throw Error::system("start the first process of the restored tree (clone3)", static_cast<int>(-pid));
+    return {static_cast<pid_t>(pid)};
+  }
+
+  EnvelopeSetup::Failure start_planter() const override {
+    long pid = ::syscall(SYS_clone3, &arguments_, sizeof(arguments_));
+    if (pid == 0) be_planter(request_, offsets_, space_);
+    return pid < 0 ? EnvelopeSetup::Failure{"clone3", errno} : EnvelopeSetup::Failure{};
+  }
+
+ private:
+  const PlanterRequest& request_;
+  const tracee::SharedSpace& space_;
+  std::string offsets_;
+  kernel::CloneArguments arguments_{};
+};
+
+HostPid start(const PlanterRequest& request, const tracee::SharedSpace& space, Planted& planted) {
+  PlanterChild child(request, space);
+  if (!request.envelope.pids) return child.start();
+  planted.init = std::make_unique<Init>(request.envelope, request.place, child);
+  auto planter = kernel::PidNamespace::of(planted.init->pid()).find({request.wanted_pid});
+  if (!planter) throw Error("the first process of the restored tree died at once");
+  return *planter;
+}
+
 }  // namespace
 
 Planted plant(const PlanterRequest& request, tracee::SharedSpace& space, size_t slot, RecordId record) {
-  kernel::CloneArguments arguments{};
-  if (request.place == PlanterPlace::kSibling) {
-    arguments.flags = CLONE_PARENT;
-  } else {
-    arguments.exit_signal = SIGCHLD;
-  }
-  arguments.flags |= kernel::kCloneClearSighand;
-  if (request.wanted_pid != 0) {
-    arguments.set_tid = static_cast<uint64_t>(kernel::arg(&request.wanted_pid));
-    arguments.set_tid_size = 1;
-  }
-  std::string offsets = kernel::format_clock_offsets(request.clocks);
-  long pid = kernel::try_clone3(arguments);
-  if (pid == 0) be_planter(request, offsets, space);
-  if (pid < 0) throw Error::system("start the first process of the restored tree (clone3)", static_cast<int>(-pid));
-  HostPid planter{static_cast<pid_t>(pid)};
-  std::optional<tracee::Task> task;
   Planted planted;
+  HostPid planter = start(request, space, planted);
+  std::optional<tracee::Task> task;
   try {
     planted.clocks_problem = clocks_problem(wait_until_ready(request.our_socket));
     task = tracee::Task::seize(planter, planter, PTRACE_O_EXITKILL);

@@ -5,16 +5,16 @@
 #include <memory>
 #include <optional>
 
+#include "engine/init.h"
 #include "kernel/clocks.h"
 #include "resources/restore_context.h"
 
 namespace cairn::engine {
 
-enum class PlanterPlace { kChild, kSibling };  // of cairn
-
 struct PlanterRequest {
-  PlanterPlace place = PlanterPlace::kChild;
-  pid_t wanted_pid = 0;   // 0: any
+  Place place = Place::kChild;
+  Envelope envelope;      // with pids: cairn-init stands at this place, and is the planter's parent
+  pid_t wanted_pid = 0;   // 0: any; with pids there has to be one
   int our_socket = -1;    // the other end of ...
   int socket = -1;        // ... what it gets as its only descriptor ...
   int socket_number = 0;  // ... and at which number
@@ -22,6 +22,7 @@ struct PlanterRequest {
 };
 
 struct Planted {
+  std::unique_ptr<Init> init;
   std::unique_ptr<resources::RestoredTask> task;
   // Why it has no time namespace of its own, with these clocks; empty: it has.
   std::string clocks_problem;

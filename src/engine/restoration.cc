@@ -40,8 +40,8 @@ void kill_quietly(RestoredTask& task) {
 }  // namespace
 
 Restoration::Restoration(const graph::RecordSet& records, const graph::Tree& tree, const graph::Births& births,
-                         const image::Reader& image, Parent parent)
-    : records_(records), tree_(tree), births_(births), image_(image), parent_(parent) {
+                         const image::Reader& image, Parent parent, const Envelope& envelope)
+    : records_(records), tree_(tree), births_(births), image_(image), parent_(parent), envelope_(envelope) {
   raise_own_descriptor_limit();
   size_t slots = records.of_kind("task").size() + kSpareSlots;
   batch_start_ = find_common_hole(records, tracee::SharedSpace::size_for(slots));
@@ -71,11 +71,10 @@ void Restoration::plant_root() {
   request.our_socket = socket_.get();
   request.socket = far_socket_.get();
   request.socket_number = socket_number_;
+  request.envelope = envelope_;
+  if (parent_ == Parent::kCaller) request.place = Place::kSibling;
+  if (parent_ != Parent::kCaller || envelope_.pids) return plant_planter(request);
   RecordId root = tree_.root().leader();
-  if (parent_ != Parent::kCaller) {
-    return plant_planter(request);
-  }
-  request.place = PlanterPlace::kSibling;
   request.wanted_pid = records_.state<image::Task>(root).tid();
   tasks_[root] = plant_with_clocks(request, next_slot_++, root);
   order_.push_back(root);
@@ -87,6 +86,8 @@ void Restoration::plant_planter(PlanterRequest request) {
   if (RecordId phantom = births_.of(tree_.root().id).creator) {
     record = tree_.process(phantom).leader();
     request.wanted_pid = tree_.process(phantom).state->pid();
+  } else if (envelope_.pids) {
+    request.wanted_pid = unused_id();
   }
   size_t slot = next_slot_++;
   planter_ = plant_with_clocks(request, slot, record);
@@ -94,6 +95,20 @@ void Restoration::plant_planter(PlanterRequest request) {
     retire_planter();
     planter_ = plant_with_clocks(request, slot, record);
   }
+  if (envelope_.user) birth_status_ = kernel::ProcDir::open(planter_->process())->status();
+}
+
+// Besides init's.
+pid_t Restoration::unused_id() const {
+  pid_t id = 2;
+  while (is_in_image(id)) ++id;
+  return id;
+}
+
+HostPid Restoration::host_id(NamespacePid id) const {
+  auto found = pids_.find(id);
+  if (!found) throw Error(fmt::format("task {} died at its birth", id.value));
+  return *found;
 }
 
 bool Restoration::is_in_image(pid_t id) const {
@@ -110,10 +125,18 @@ std::unique_ptr<RestoredTask> Restoration::plant_with_clocks(PlanterRequest& req
                 planted.clocks_problem);
     moment_.tree = moment_.here;
   }
+  init_ = std::move(planted.init);
+  if (init_) pids_ = kernel::PidNamespace::of(init_->pid());
   return std::move(planted.task);
 }
 
+// A file opened through our own mounts could not be linked or renamed by the tree (EXDEV).
+std::string Restoration::path_in_tree(const std::string& path) const {
+  return init_ ? path_below(init_->pid(), path) : path;
+}
+
 resources::RestoreContext::Root Restoration::root_origin() const {
+  if (envelope_.pids) return Root::kSiblingOfPlanter;  // a child of init
   switch (parent_) {
     case Parent::kCairn:
       return Root::kSiblingOfPlanter;
@@ -192,8 +215,8 @@ RestoredTask& Restoration::adopt(RecordId record) {
   CAIRN_ASSERT(birth != expected_.end());
   if (!birth->second.creator->batch().empty()) birth->second.creator->batch().flush();
   const graph::ProcessNode& process = tree_.process(tree_.process_of(record));
-  HostPid pid{process.state->pid()};
-  HostPid thread{records_.state<image::Task>(record).tid()};
+  HostPid pid = host_id({process.state->pid()});
+  HostPid thread = host_id({records_.state<image::Task>(record).tid()});
   tracee::Task task = tracee::Task::adopt(pid, thread);
   if (task.wait_until_stopped(tracee::Clock::now() + kPatience) != tracee::Task::Arrival::kStopped) {
     throw Error(fmt::format("task {} died at its birth", thread.value));
@@ -220,7 +243,10 @@ void Restoration::remove_batch_regions() {
   }
 }
 
-HostPid Restoration::root_pid() { return actor_of(tree_.root().id).process(); }
+HostPid Restoration::reported_pid() {
+  if (init_ && parent_ == Parent::kCaller) return init_->pid();
+  return actor_of(tree_.root().id).process();
+}
 
 std::vector<int> Restoration::hand_over(RestoredTask& task, std::span<const int> fds) {
   std::vector<int> numbers;
@@ -264,6 +290,10 @@ void Restoration::hand_over_group(RestoredTask& task, std::span<const int> fds, 
 void Restoration::release() {
   for (const auto& [record, task] : tasks_) task->task().set_options(0);
   released_ = true;
+  if (init_) {
+    init_->commit({tree_.root().state->pid()},
+                  parent_ == Parent::kNobody ? Init::Session::kOwn : Init::Session::kStays);
+  }
   for (RecordId process : tree_.processes()) {
     const auto& node = tree_.process(process);
     if (node.state->stop_signal() != 0) kernel::kill(actor_of(process).process(), SIGSTOP);

@@ -7,6 +7,7 @@
 
 #include "engine/planter.h"
 #include "engine/restore.h"
+#include "kernel/pid_namespace.h"
 #include "resources/registry.h"
 
 namespace cairn::engine {
@@ -14,14 +15,17 @@ namespace cairn::engine {
 class Restoration final : public resources::RestoreContext {
  public:
   Restoration(const graph::RecordSet& records, const graph::Tree& tree, const graph::Births& births,
-              const image::Reader& image, Parent parent);
+              const image::Reader& image, Parent parent, const Envelope& envelope);
   Restoration(const Restoration&) = delete;
   // Kills and reaps every task that was made, unless release() was called.
   ~Restoration() override;
 
   void run(const graph::Plan& plan);
   void release();
-  HostPid root_pid();
+  // The root, or the init that is our caller's child in its place.
+  HostPid reported_pid();
+  // After the release: the init of the tree's own pid namespace, if it has one.
+  std::unique_ptr<Init> take_init() { return std::move(init_); }
 
   const graph::RecordSet& records() const override { return records_; }
   const graph::Tree& tree() const override { return tree_; }
@@ -39,6 +43,8 @@ class Restoration final : public resources::RestoreContext {
   int socket_number() const override { return socket_number_; }
   std::vector<int> hand_over(resources::RestoredTask& task, std::span<const int> fds) override;
   resources::HeldMemory& held_memory(RecordId mm) override { return held_memory_[mm]; }
+  const kernel::KeyValues* birth_status() const override { return birth_status_ ? &*birth_status_ : nullptr; }
+  std::string path_in_tree(const std::string& path) const override;
   Root root_origin() const override;
   bool root_starts_session() const override;
 
@@ -49,6 +55,8 @@ class Restoration final : public resources::RestoreContext {
   };
 
   void plant_root();
+  pid_t unused_id() const;
+  HostPid host_id(NamespacePid id) const;
   void plant_planter(PlanterRequest request);
   bool is_in_image(pid_t id) const;
   std::unique_ptr<resources::RestoredTask> plant_with_clocks(PlanterRequest& request, size_t slot, RecordId record);
@@ -65,6 +73,7 @@ class Restoration final : public resources::RestoreContext {
   const graph::Births& births_;
   const image::Reader& image_;
   Parent parent_;
+  Envelope envelope_;
   bool released_ = false;
 
   RemoteAddress batch_start_{};
@@ -73,6 +82,9 @@ class Restoration final : public resources::RestoreContext {
   OwnedFd socket_, far_socket_;
   int socket_number_ = 0;
 
+  std::unique_ptr<Init> init_;
+  kernel::PidNamespace pids_;  // the tree's
+  std::optional<kernel::KeyValues> birth_status_;
   std::unique_ptr<resources::RestoredTask> planter_;
   std::unique_ptr<resources::RestoredTask> temporary_;
   std::optional<size_t> temporary_slot_;

@@ -47,8 +47,9 @@ void drain_child_signals(RestoredTask& parent, int exit_signal) {
   batch.try_call(SYS_rt_sigtimedwait, batch.put(child_signals), 0, batch.put(timespec{}), sizeof(child_signals));
 }
 
+// The parent knows it by the number in its own pid namespace.
 void kill_and_reap_from(RestoredTask& parent, RestoredTask& task) {
-  pid_t pid = task.process().value;
+  pid_t pid = kernel::innermost_ids(kernel::ProcDir::open(task.process())->status()).process.value;
   task.task().kill_and_reap();  // as its tracer: now its parent is told
   tracee::Pending reaped = parent.room(1).call(SYS_wait4, pid, 0, __WALL | WNOHANG, 0);
   drain_child_signals(parent, 0);
@@ -67,13 +68,14 @@ RestoredTask& Restoration::begin_temporary(RestoredTask& creator, uint64_t flags
     tracee::Batch& batch = creator.room(1, sizeof(arguments));
     tracee::Pending pid = batch.call(SYS_clone3, batch.put(arguments), sizeof(arguments));
     batch.flush();
-    HostPid process{static_cast<pid_t>(pid.value())};
+    NamespacePid number{static_cast<pid_t>(pid.value())};
+    HostPid process = host_id(number);
     tracee::Task task = tracee::Task::adopt(process, process);
     if (task.wait_until_stopped(tracee::Clock::now() + kPatience) != tracee::Task::Arrival::kStopped) {
       throw Error(fmt::format("the temporary process {} died at its birth", process.value));
     }
     temporary_ = std::make_unique<RestoredTask>(RecordId{}, std::move(task), *space_, *temporary_slot_);
-    if (!is_in_image(process.value)) return *temporary_;
+    if (!is_in_image(number.value)) return *temporary_;
     end_temporary(creator);
   }
 }
@@ -97,8 +99,9 @@ void Restoration::end_phantom(RecordId process) {
 void Restoration::end(RecordId process, int status) {
   RestoredTask& task = actor_of(process);
   HostPid pid = task.process();
-  task.batch().call(SYS_prctl, PR_SET_DUMPABLE, 0);  // no core dump
-  task.batch().flush();
+  // No core dump. Else it stays dumpable: a zombie that isn't tells its exit status to root only.
+  if (WIFSIGNALED(status)) task.room(1).call(SYS_prctl, PR_SET_DUMPABLE, 0);
+  if (!task.batch().empty()) task.batch().flush();
   tracee::CpuState state = task.task().state();
   state.registers.rip = syscall_instruction(*space_).value;
   state.registers.rax = SYS_exit_group;

@@ -7,16 +7,26 @@ namespace {
 
 class Checks final : public resources::CheckContext {
  public:
-  Checks(const graph::RecordSet& records, const graph::Tree& tree, const image::Head& head)
-      : records_(records), tree_(tree), head_(head) {}
+  Checks(const graph::RecordSet& records, const graph::Tree& tree, const image::Head& head, const Envelope& envelope)
+      : records_(records), tree_(tree), head_(head), envelope_(envelope) {
+    if (!envelope_.pids) return;
+    std::string problem = envelope_problem(envelope_);
+    add({"cairn",
+         envelope_.user ? "the right to choose process ids, or to make user, pid and mount namespaces"
+                        : "the right to make pid and mount namespaces",
+         problem.empty(), problem});
+  }
   const graph::RecordSet& records() const override { return records_; }
   const graph::Tree& tree() const override { return tree_; }
   const image::Head& head() const override { return head_; }
+  bool has_own_pids() const override { return envelope_.pids; }
+  bool has_own_users() const override { return envelope_.user; }
 
  private:
   const graph::RecordSet& records_;
   const graph::Tree& tree_;
   const image::Head& head_;
+  const Envelope& envelope_;
 };
 
 }  // namespace
@@ -25,6 +35,7 @@ struct Restore::State {
   explicit State(RestoreOptions given) : options(std::move(given)) {}
 
   RestoreOptions options;
+  Envelope envelope = choose_envelope(options.pids);
   tracee::Clock::time_point began = tracee::Clock::now();
   std::optional<image::Reader> image;
   graph::RecordSet records;
@@ -34,6 +45,7 @@ struct Restore::State {
   std::vector<graph::Precondition> preconditions;
   std::optional<Restoration> restoration;
   HostPid root;
+  std::shared_ptr<Init> init;
   std::chrono::nanoseconds total{};
 
   void read() {
@@ -50,7 +62,7 @@ struct Restore::State {
   }
 
   void check() {
-    Checks checks(records, *tree, image->head());
+    Checks checks(records, *tree, image->head(), envelope);
     for (const auto& [id, record] : records.all()) resources::kind_of(record).check(checks, record);
     check_parent(checks);
     preconditions = checks.preconditions();
@@ -81,15 +93,17 @@ void Restore::open() {
 }
 
 void Restore::build() {
-  state_->restoration.emplace(state_->records, *state_->tree, state_->births, *state_->image, state_->options.parent);
+  state_->restoration.emplace(state_->records, *state_->tree, state_->births, *state_->image, state_->options.parent,
+                              state_->envelope);
   state_->restoration->run(*state_->plan);
-  state_->root = state_->restoration->root_pid();
+  state_->root = state_->restoration->reported_pid();
 }
 
 void Restore::hold() {}
 
 void Restore::release() {
   state_->restoration->release();
+  state_->init = state_->restoration->take_init();
   state_->total = tracee::Clock::now() - state_->began;
 }
 
@@ -99,6 +113,7 @@ std::vector<std::string> Restore::plan() const { return state_->plan->explain(st
 RestoreResult Restore::result() const {
   RestoreResult result;
   result.root = state_->root;
+  result.init = state_->init;
   result.processes = state_->tree->processes().size();
   for (RecordId process : state_->tree->processes()) {
     if (state_->tree->process(process).alive()) result.threads += state_->tree->process(process).tasks.size();

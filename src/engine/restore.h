@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "engine/envelope.h"
+#include "engine/init.h"
 #include "engine/progress.h"
 #include "graph/obstacle.h"
 
@@ -18,11 +20,13 @@ enum class Parent { kCairn, kNobody, kCaller };  // foreground, --detach, --sibl
 struct RestoreOptions {
   std::string image;
   Parent parent = Parent::kCairn;
+  Pids pids = Pids::kAsPossible;
   ProgressCallback progress;  // may be empty
 };
 
 struct RestoreResult {
-  HostPid root;
+  HostPid root;                // or the init, where that is the caller's child in its place
+  std::shared_ptr<Init> init;  // of the tree's own pid namespace, after the release; or none
   size_t processes = 0, threads = 0;
   std::chrono::nanoseconds total{};
 };
@@ -59,8 +63,9 @@ struct DryRun {
 };
 DryRun dry_run(const RestoreOptions& options);
 
-// Waits for the restored root (our child) to end, forwarding SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 and
-// SIGCONT to it. Returns its wait status. Job control: when it stops, we stop too; when we are continued, so is it.
-int wait_for_job(HostPid root);
+// Waits for the restored root (our child, or the init's) to end, forwarding SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
+// SIGUSR2 and SIGCONT to it. Returns its wait status. Job control: when it stops, we stop too; when we are continued,
+// so is it.
+int wait_for_job(const RestoreResult& restored);
 
 }  // namespace cairn::engine

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "kernel/described_object.h"
 #include "kernel/socket.h"
@@ -76,11 +77,29 @@ long new_file_system() {
   return result;
 }
 
+bool write_text(Outcome& outcome, const char* path, const char* text) {
+  int file = ::open(path, O_WRONLY | O_CLOEXEC);
+  bool written = succeeded(outcome, path, file) &&
+                 succeeded(outcome, path, ::write(file, text, std::char_traits<char>::length(text)));
+  if (file >= 0) ::close(file);
+  return written;
+}
+
+// Who isn't mapped can't make a file (EOVERFLOW).
+bool enter_user_namespace(Outcome& outcome) {
+  char user[64], group[64];
+  ::snprintf(user, sizeof(user), "%u %u 1", ::geteuid(), ::geteuid());
+  ::snprintf(group, sizeof(group), "%u %u 1", ::getegid(), ::getegid());
+  return succeeded(outcome, "unshare", ::unshare(CLONE_NEWUSER | CLONE_NEWNS)) &&
+         write_text(outcome, "/proc/self/setgroups", "deny") && write_text(outcome, "/proc/self/uid_map", user) &&
+         write_text(outcome, "/proc/self/gid_map", group);
+}
+
 // As root at once, as an ordinary user in namespaces of its own.
 bool enter_hidden_root(Outcome& outcome) {
   long mount = new_file_system();
   if (mount < 0 && errno == EPERM) {
-    if (!succeeded(outcome, "unshare", ::unshare(CLONE_NEWUSER | CLONE_NEWNS))) return false;
+    if (!enter_user_namespace(outcome)) return false;
     mount = new_file_system();
   }
   if (!succeeded(outcome, "make a file system", mount)) return false;

@@ -121,6 +121,12 @@ class DescribeContext {
   // The process or task record with this id in cairn's pid namespace; 0 when it is outside the tree.
   virtual RecordId process(HostPid pid) = 0;
   virtual RecordId task(HostPid tid) = 0;
+  // The id by which the tree itself knows a process or task, in its own pid namespace.
+  virtual NamespacePid number_of(HostPid id) const { return {id.value}; }
+  // For cairn's own calls, what a path of the tree leads to in the tree's mount namespace.
+  virtual std::string path_in_tree(const std::string& path) const { return path; }
+  // The process record with this id in a mounted /proc, that of the tree or cairn's own.
+  virtual RecordId process_in_proc(dev_t, pid_t id) { return process({id}); }
   virtual std::vector<tracee::HeldProcess>& processes() = 0;
 
   virtual graph::RecordSet& records() = 0;

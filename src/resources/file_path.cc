@@ -104,20 +104,21 @@ void refuse(DescribeContext& context, const DescriptionView& view, bool leads_el
 }  // namespace
 
 std::optional<image::FilePath> describe_path(DescribeContext& context, const DescriptionView& view) {
-  std::optional<struct stat> found = stat_of(view.link());
+  std::optional<struct stat> found = stat_of(context.path_in_tree(view.link()));
   if (found && same_file(*found, view.stat())) return record(view.link(), view.stat());
   if (auto other = by_other_name(view)) return other;
   refuse(context, view, found.has_value());
   return std::nullopt;
 }
 
-OwnedFd open_path(const image::FilePath& path, int flags) {
+OwnedFd open_path(const RestoreContext& context, const image::FilePath& path, int flags) {
   flags &= ~O_ASYNC;  // at open it would set the flag without asking for the signals; status_flags does it
-  if (path.former_name().empty()) return kernel::open(path.path(), flags);
-  std::string former = path.path().substr(0, path.path().rfind('/') + 1) + path.former_name();
-  long linked = kernel::call("linkat", SYS_linkat, AT_FDCWD, kernel::arg(path.path().c_str()), AT_FDCWD,
-                             kernel::arg(former.c_str()), 0);
-  if (linked < 0) return kernel::open(path.path(), flags);
+  std::string name = context.path_in_tree(path.path());
+  if (path.former_name().empty()) return kernel::open(name, flags);
+  std::string former = name.substr(0, name.rfind('/') + 1) + path.former_name();
+  long linked =
+      kernel::call("linkat", SYS_linkat, AT_FDCWD, kernel::arg(name.c_str()), AT_FDCWD, kernel::arg(former.c_str()), 0);
+  if (linked < 0) return kernel::open(name, flags);
   ScopeGuard unlink([&] { kernel::call("unlinkat", SYS_unlinkat, AT_FDCWD, kernel::arg(former.c_str()), 0); });
   return kernel::open(former, flags);
 }

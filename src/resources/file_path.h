@@ -16,7 +16,7 @@ std::optional<image::FilePath> describe_path(DescribeContext& context, const Des
 
 // Opens it again. Where it was opened by a name that it has lost, it gets that name back for the moment, if it is free,
 // so that links in /proc look as before.
-OwnedFd open_path(const image::FilePath& path, int flags);
+OwnedFd open_path(const RestoreContext& context, const image::FilePath& path, int flags);
 
 // A file below /proc/PID, which belongs to a process: /proc/42/status, not /proc/meminfo.
 bool is_of_process(const DescriptionView& view);

@@ -36,6 +36,10 @@ class CheckContext {
   virtual const graph::RecordSet& records() const = 0;
   virtual const graph::Tree& tree() const = 0;
   virtual const image::Head& head() const = 0;
+  // Whether the tree gets a pid namespace of its own, where every id is free, and a user namespace of its own, where
+  // only cairn's own ids are known.
+  virtual bool has_own_pids() const { return false; }
+  virtual bool has_own_users() const { return false; }
   void add(Precondition precondition) { preconditions_.push_back(std::move(precondition)); }
   const std::vector<Precondition>& preconditions() const { return preconditions_; }
 

@@ -88,6 +88,11 @@ class RestoreContext {
   // Ids outside the tree: 0 means "start your own".
   virtual bool root_starts_session() const = 0;
 
+  // /proc/PID/status of a new task, as cairn sees it; null: it has cairn's own credentials.
+  virtual const kernel::KeyValues* birth_status() const { return nullptr; }
+  // For cairn's own calls, what a path of the tree leads to in the tree's mount namespace.
+  virtual std::string path_in_tree(const std::string& path) const { return path; }
+
   // One object of this type for the whole restore.
   template <typename T>
   T& once() {

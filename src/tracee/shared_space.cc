@@ -29,6 +29,8 @@ SharedSpace::SharedSpace(RemoteAddress address, size_t slots) : state_(std::make
   long mapped = kernel::checked("mmap", SYS_mmap, 0, static_cast<long>(state_->size), PROT_READ | PROT_WRITE,
                                 MAP_SHARED, state_->memfd.get(), 0);
   state_->local = reinterpret_cast<std::byte*>(mapped);
+  // Forks of ours that outlive us shall not hold on to it; tasks map it by the descriptor.
+  kernel::checked("madvise", SYS_madvise, mapped, static_cast<long>(state_->size), MADV_DONTFORK);
   // Without the magic number: these tasks die with cairn, so the page is never a left-over.
   std::memcpy(state_->local + kCodeOffset, batch_code().data(), batch_code().size());
 }

@@ -51,8 +51,8 @@ class DeviceKind final : public DescriptionKind<image::Device> {
                                   : "nothing"});
   }
 
-  OwnedFd create(RestoreContext&, const image::Device& state) const override {
-    return open_path(state.path(), static_cast<int>(state.flags()));
+  OwnedFd create(RestoreContext& context, const image::Device& state) const override {
+    return open_path(context, state.path(), static_cast<int>(state.flags()));
   }
 };
 

@@ -72,9 +72,9 @@ class FifoKind final : public ObjectKind<image::Fifo> {
     check_path(context, state.path(), Change::kAny);
   }
 
-  OwnedFd create(RestoreContext&, const image::Fifo& state) const override {
+  OwnedFd create(RestoreContext& context, const image::Fifo& state) const override {
     const std::string& path = state.path().path();
-    OwnedFd fd = open_path(state.path(), O_RDONLY | O_NONBLOCK);
+    OwnedFd fd = open_path(context, state.path(), O_RDONLY | O_NONBLOCK);
     if (kernel::pipe_unread(fd.get()) != 0) throw Error(fmt::format("fifo {} is in use: it has content", path));
     kernel::set_pipe_capacity(fd.get(), state.capacity());
     OwnedFd writer = reopen(fd.get(), O_WRONLY);

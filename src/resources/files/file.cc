@@ -11,6 +11,8 @@
 // dnotify (F_NOTIFY), and a failed write-back that fsync(2) has yet to report.
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -30,11 +32,21 @@ constexpr long kMessageQueues = 0x19800202;  // MQUEUE_MAGIC of ipc/mqueue.c
 // effects. Not recognised, so that the engine refuses them by name.
 constexpr std::array kForeign = {long{TRACEFS_MAGIC},  long{DEBUGFS_MAGIC},  long{BPF_FS_MAGIC}, long{NSFS_MAGIC},
                                  long{PSTOREFS_MAGIC}, long{EFIVARFS_MAGIC}, kMessageQueues};
-// Made up by the kernel: sizes and times mean nothing.
+// Made up by the kernel: inodes, sizes and times mean nothing.
 constexpr std::array kMadeUp = {long{PROC_SUPER_MAGIC}, long{SYSFS_MAGIC}, long{CGROUP_SUPER_MAGIC},
                                 long{CGROUP2_SUPER_MAGIC}};
 
 bool is_among(const auto& list, long magic) { return std::find(list.begin(), list.end(), magic) != list.end(); }
+
+// Another mount of the same file system, or a later look, may show others.
+void forget_inode(image::FilePath& path) {
+  path.clear_device_major();
+  path.clear_device_minor();
+  path.clear_inode();
+  path.clear_size();
+  path.clear_modified_seconds();
+  path.clear_modified_nanoseconds();
+}
 
 bool is_path_only(int flags) { return (flags & O_PATH) != 0; }
 
@@ -54,6 +66,7 @@ class FileKind final : public DescriptionKind<image::File> {
     *state.mutable_path() = std::move(*path);
     state.set_flags(static_cast<uint32_t>(view.flags()));
     state.set_made_up(is_among(kMadeUp, kernel::file_system_type(view.fd())));
+    if (state.made_up()) forget_inode(*state.mutable_path());
     if (is_path_only(view.flags())) return state;
     state.set_position(static_cast<int64_t>(view.fdinfo().number("pos")));
     note_locks(context, view);
@@ -64,10 +77,21 @@ class FileKind final : public DescriptionKind<image::File> {
     bool writable = (state.flags() & O_ACCMODE) != O_RDONLY;
     bool any = state.made_up() || is_path_only(static_cast<int>(state.flags()));
     check_path(context, state.path(), any ? Change::kAny : writable ? Change::kGrowth : Change::kNone);
+    if (!is_path_only(static_cast<int>(state.flags()))) check_permission(context, state);
   }
 
-  OwnedFd create(RestoreContext&, const image::File& state) const override {
-    OwnedFd fd = open_path(state.path(), static_cast<int>(state.flags()));
+  // The permission to open was asked for when the program opened it, and is asked for again.
+  static void check_permission(CheckContext& context, const image::File& state) {
+    int access = state.flags() & O_ACCMODE;
+    int mode = access == O_RDONLY ? R_OK : access == O_WRONLY ? W_OK : R_OK | W_OK;
+    const std::string& path = state.path().path();
+    long result = kernel::call("faccessat2", SYS_faccessat2, AT_FDCWD, kernel::arg(path.c_str()), mode, AT_EACCESS);
+    if (result != -EACCES) return;
+    context.add({.object = "file " + path, .needed = "permission to open it", .met = false, .found = "none"});
+  }
+
+  OwnedFd create(RestoreContext& context, const image::File& state) const override {
+    OwnedFd fd = open_path(context, state.path(), static_cast<int>(state.flags()));
     if (state.position() != 0) kernel::seek(fd.get(), state.position(), SEEK_SET);
     return fd;
   }

@@ -153,7 +153,7 @@ class NamelessContentKind final : public TypedKind<NamelessContent> {
     const auto& state = record.as<NamelessContent>();
     const Record* first = first_description(context.records(), record.id);
     int flags = first != nullptr ? static_cast<int>(first->as<image::NamelessFile>().flags()) & ~O_ASYNC : O_RDWR;
-    OwnedFd file = open_new(state, flags);
+    OwnedFd file = open_new(state, context.path_in_tree(state.directory()), flags);
     std::string path = fmt::format("/proc/self/fd/{}", file.get());
     // Through a description without O_APPEND or O_DIRECT, which pwrite(2) minds.
     restore_content(kernel::open(path, O_RDWR).get(), state.size(), state.pages(), context.image());
@@ -162,9 +162,9 @@ class NamelessContentKind final : public TypedKind<NamelessContent> {
     if (first != nullptr) context.keep(first->id, std::move(file));
   }
 
-  static OwnedFd open_new(const NamelessContent& state, int flags) {
+  static OwnedFd open_new(const NamelessContent& state, const std::string& directory, int flags) {
     if (!state.name().empty()) {
-      std::string path = state.directory() + "/" + state.name();
+      std::string path = directory + "/" + state.name();
       long fd = kernel::call("openat", SYS_openat, AT_FDCWD, kernel::arg(path.c_str()),
                              O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
       if (fd >= 0) {
@@ -174,7 +174,7 @@ class NamelessContentKind final : public TypedKind<NamelessContent> {
       }
       if (fd != -EEXIST) throw Error::system("make " + path, static_cast<int>(-fd));
     }
-    return kernel::open(state.directory(), (flags & ~O_ACCMODE) | O_TMPFILE | (flags & O_ACCMODE), 0600);
+    return kernel::open(directory, (flags & ~O_ACCMODE) | O_TMPFILE | (flags & O_ACCMODE), 0600);
   }
 
   // Times come after the content, and the owner before the mode, which loses set-id bits by it.

@@ -21,14 +21,14 @@ constexpr std::string_view kProc = "/proc/";
 constexpr std::array<std::string_view, 4> kLater = {"fd/", "fdinfo/", "task/", "map_files/"};
 
 struct Name {
-  HostPid pid;
+  pid_t pid = 0;
   std::string rest;
 };
 
 Name split(const std::string& link) {
   const char* end = link.data() + link.size();
   Name name;
-  const char* rest = std::from_chars(link.data() + kProc.size(), end, name.pid.value).ptr;
+  const char* rest = std::from_chars(link.data() + kProc.size(), end, name.pid).ptr;
   if (rest != end && *rest == '/') ++rest;
   name.rest = std::string(rest, end);
   return name;
@@ -41,7 +41,7 @@ class ProcessFileKind final : public DescriptionKind<image::ProcessFile> {
   image::ProcessFile describe(DescribeContext& context, const DescriptionView& view) const override {
     image::ProcessFile state;
     Name name = split(view.link());
-    RecordId process = context.process(name.pid);
+    RecordId process = context.process_in_proc(view.stat().st_dev, name.pid);
     if (!process || view.link().ends_with(" (deleted)")) {
       context.obstacle(fmt::format("{} belongs to a process that is outside the tree, or gone", view.link()),
                        "close it before the checkpoint", "files of /proc");
@@ -59,8 +59,8 @@ class ProcessFileKind final : public DescriptionKind<image::ProcessFile> {
   }
 
   OwnedFd create(RestoreContext& context, const image::ProcessFile& state) const override {
-    HostPid pid = context.actor_of({state.process().id()}).process();
-    std::string path = fmt::format("{}{}", kProc, pid.value);
+    std::string path = fmt::format("{}/{}", context.path_in_tree("/proc"),
+                                   context.tree().process({state.process().id()}).state->pid());
     if (!state.name().empty()) path += "/" + state.name();
     OwnedFd fd = kernel::open(path, static_cast<int>(state.flags()) & ~O_ASYNC);
     if (state.position() != 0) kernel::seek(fd.get(), state.position(), SEEK_SET);

@@ -1,7 +1,11 @@
 // credentials(7), capabilities(7): user and group ids, supplementary groups, the five capability sets, securebits and
-// no_new_privs. Each thread has its own. The ids are asked for by the task itself (in its own user namespace), the sets
-// are in /proc/TID/status. A new task has cairn's; where they are the recorded ones already nothing is done, so that
+// no_new_privs. Each thread has its own. All but the securebits is in /proc/TID/status, with the ids of cairn's user
+// namespace. A new task has cairn's credentials; where they are the recorded ones already nothing is done, so that
 // ordinary users need no privilege. Any change resets the dumpable flag and the signal of the parent's death.
+//
+// In a user namespace that cairn makes for an ordinary user a new task has that user's ids and groups, and every
+// capability there, which it gives up. Groups keep their rights, but getgroups(2) tells 65534 of those that aren't
+// mapped.
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sys/prctl.h>
@@ -17,9 +21,6 @@
 
 namespace cairn::resources {
 namespace {
-
-constexpr size_t kMostGroups = 2048;  // what the slot of a batch has room for; the kernel allows 65536
-constexpr uint32_t kNoId = ~uint32_t{0};
 
 uint64_t bit(int capability) { return uint64_t{1} << capability; }
 
@@ -46,20 +47,32 @@ void store_groups(const std::vector<int64_t>& ids, image::Credentials& state) {
   state.set_file_group(static_cast<uint32_t>(ids.at(3)));
 }
 
-// What a task of ours is born with.
+image::Credentials credentials_of(const kernel::KeyValues& status) {
+  image::Credentials state;
+  store_users(status.numbers("Uid"), state);
+  store_groups(status.numbers("Gid"), state);
+  for (int64_t group : status.numbers("Groups")) state.add_groups(static_cast<uint32_t>(group));
+  store_sets(status, state);
+  return state;
+}
+
+// Those of cairn.
 const image::Credentials& own() {
   static const image::Credentials kOwn = [] {
-    const kernel::KeyValues& status = own_status();
-    image::Credentials state;
-    store_users(status.numbers("Uid"), state);
-    store_groups(status.numbers("Gid"), state);
-    for (int64_t group : status.numbers("Groups")) state.add_groups(static_cast<uint32_t>(group));
-    store_sets(status, state);
+    image::Credentials state = credentials_of(own_status());
     long bits = kernel::checked("prctl(PR_GET_SECUREBITS)", SYS_prctl, PR_GET_SECUREBITS);
     state.set_secure_bits(static_cast<uint32_t>(bits));
     return state;
   }();
   return kOwn;
+}
+
+// What a task of ours is born with.
+image::Credentials birth_credentials(const RestoreContext& context) {
+  if (context.birth_status() == nullptr) return own();
+  image::Credentials state = credentials_of(*context.birth_status());
+  state.set_secure_bits(0);  // of a new user namespace
+  return state;
 }
 
 bool equal(const image::Credentials& a, const image::Credentials& b) {
@@ -87,59 +100,40 @@ struct Ids {
 
 class CredentialsKind final : public AttributeKind<image::Credentials, Level::kTask> {
  public:
-  Reading<image::Credentials> describe(DescribeContext& context, const TaskView& task,
-                                       tracee::Batch& batch) const override {
-    size_t groups = task.status().numbers("Groups").size();
-    if (groups > kMostGroups)
-      context.obstacle(fmt::format("it is in {} groups", groups), "give it fewer supplementary groups", "credentials");
-    groups = std::min(groups, kMostGroups);
-    image::Credentials state;
-    store_sets(task.status(), state);
-    room(batch, 6, 2 * sizeof(Ids) + groups * sizeof(gid_t) + 64);
-    auto users = ask(batch, SYS_getresuid);
-    auto group_ids = ask(batch, SYS_getresgid);
-    auto list = batch.buffer(groups * sizeof(gid_t) + sizeof(gid_t));
-    batch.call(SYS_getgroups, groups, list.address);
-    auto file_user = batch.call(SYS_setfsuid, kNoId);  // which changes nothing
-    auto file_group = batch.call(SYS_setfsgid, kNoId);
+  Reading<image::Credentials> describe(DescribeContext&, const TaskView& task, tracee::Batch& batch) const override {
+    image::Credentials state = credentials_of(task.status());
     auto secure_bits = batch.call(SYS_prctl, PR_GET_SECUREBITS, 0, 0, 0, 0);
-    return [=, &batch]() mutable {
-      store_users({users.real.value(), users.effective.value(), users.saved.value(), file_user.value()}, state);
-      store_groups({group_ids.real.value(), group_ids.effective.value(), group_ids.saved.value(), file_group.value()},
-                   state);
-      std::vector<std::byte> bytes = batch.bytes(list);
-      for (size_t i = 0; i < groups; ++i) {
-        gid_t group = 0;
-        std::memcpy(&group, bytes.data() + i * sizeof(group), sizeof(group));
-        state.add_groups(group);
-      }
+    return [=]() mutable {
       state.set_secure_bits(static_cast<uint32_t>(secure_bits.value()));
       return std::optional(state);
     };
   }
 
-  void apply(RestoreContext&, const image::Credentials& state, RestoredTask& task) const override {
-    if (equal(state, own())) return;
-    if (state.no_new_privileges() && !own().no_new_privileges())
+  void apply(RestoreContext& context, const image::Credentials& state, RestoredTask& task) const override {
+    image::Credentials born = birth_credentials(context);
+    if (equal(state, born)) return;
+    if (state.no_new_privileges() && !born.no_new_privileges())
       task.room(1).call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     // With this bit a change of user ids leaves the capabilities alone.
-    bool sets_change = !same_sets(state, own()) || !same_users(state, own());
-    if (sets_change) set_secure_bits(task, own().secure_bits() | SECBIT_NO_SETUID_FIXUP);
-    if (!same_groups(state, own())) set_groups(task, state);
-    if (!same_users(state, own())) set_users(task, state);
-    if (sets_change) set_sets(task, state);
+    bool sets_change = !same_sets(state, born) || !same_users(state, born);
+    if (sets_change) set_secure_bits(task, born.secure_bits() | SECBIT_NO_SETUID_FIXUP);
+    if (!same_groups(state, born)) set_groups(task, state);
+    if (!same_users(state, born)) set_users(task, state);
+    if (sets_change) set_sets(task, state, born.bounding());
   }
 
   void check(CheckContext& context, const image::Credentials& state) const override {
     auto require = [&](bool met, std::string needed) {
       if (!met) context.add({"cairn", std::move(needed), false, "it has not; restore as a user that may do that"});
     };
-    require(same_users(state, own()) || has_capability(CAP_SETUID),
+    bool may_change_ids = !context.has_own_users();
+    require(same_users(state, own()) || (may_change_ids && has_capability(CAP_SETUID)),
             fmt::format("the right to become user {} (CAP_SETUID)", state.effective_user()));
-    require(same_groups(state, own()) || has_capability(CAP_SETGID),
+    require(same_groups(state, own()) || (may_change_ids && has_capability(CAP_SETGID)),
             fmt::format("the right to set its groups, such as {} (CAP_SETGID)", state.effective_group()));
     bool sets_change = !same_sets(state, own()) || !same_users(state, own());
-    require(!sets_change || has_capability(CAP_SETPCAP), "the right to set capabilities (CAP_SETPCAP)");
+    require(!sets_change || context.has_own_users() || has_capability(CAP_SETPCAP),
+            "the right to set capabilities (CAP_SETPCAP)");
     uint64_t lacks = (state.permitted() & ~own().permitted()) | (state.bounding() & ~own().bounding());
     for (int capability = 0; lacks != 0 && capability < 64; ++capability)
       require((lacks & bit(capability)) == 0, fmt::format("capability {}, which a task has", capability));
@@ -147,15 +141,6 @@ class CredentialsKind final : public AttributeKind<image::Credentials, Level::kT
   }
 
  private:
-  struct Three {
-    tracee::Out<uint32_t> real, effective, saved;
-  };
-  static Three ask(tracee::Batch& batch, long number) {
-    Three ids{batch.out<uint32_t>(), batch.out<uint32_t>(), batch.out<uint32_t>()};
-    batch.call(number, ids.real, ids.effective, ids.saved);
-    return ids;
-  }
-
   static void set_secure_bits(RestoredTask& task, uint32_t bits) {
     task.room(1).call(SYS_prctl, PR_SET_SECUREBITS, bits, 0, 0, 0);
   }
@@ -176,13 +161,12 @@ class CredentialsKind final : public AttributeKind<image::Credentials, Level::kT
 
   // Inheritable capabilities have to be within the bounding set when they are raised, but may stay when it shrinks.
   // Ambient ones have to be permitted and inheritable. The last call gives up the right to make the others.
-  static void set_sets(RestoredTask& task, const image::Credentials& state) {
+  static void set_sets(RestoredTask& task, const image::Credentials& state, uint64_t born_bounding) {
     uint64_t needed = state.permitted() | bit(CAP_SETPCAP);
     set_capabilities(task, state.inheritable(), needed, needed);
     task.room(1).call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     each(state.ambient(), [&](int n) { task.room(1).call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, n, 0, 0); });
-    each(own().bounding() & ~state.bounding(),
-         [&](int n) { task.room(1).call(SYS_prctl, PR_CAPBSET_DROP, n, 0, 0, 0); });
+    each(born_bounding & ~state.bounding(), [&](int n) { task.room(1).call(SYS_prctl, PR_CAPBSET_DROP, n, 0, 0, 0); });
     set_secure_bits(task, state.secure_bits());
     set_capabilities(task, state.inheritable(), state.permitted(), state.effective());
   }

@@ -17,11 +17,12 @@ class TaskKind final : public TypedKind<image::Task> {
   graph::Shape shape() const override { return graph::Shape::kTask; }
 
   void check(CheckContext& context, const Record& record) const override {
+    if (context.has_own_pids()) return;
     pid_t tid = record.as<image::Task>().tid();
     Precondition precondition{fmt::format("task {}", tid), fmt::format("id {} must be free", tid)};
     if (std::string found = who_has(tid); !found.empty()) {
       precondition.met = false;
-      precondition.found = found;
+      precondition.found = found + "; --new-pids restores into a pid namespace of its own";
     }
     context.add(std::move(precondition));
   }

@@ -95,7 +95,7 @@ void describe_name(DescribeContext& context, const DescriptionView& view, UnixSo
 void describe_stamp(DescribeContext& context, int fd, image::UnixStamp& stamp) {
   auto credentials = kernel::try_socket_option_as<ucred>(fd, SOL_SOCKET, SO_PEERCRED);
   if (!credentials) return;
-  stamp.set_pid(credentials->pid);
+  stamp.set_pid(context.number_of({credentials->pid}).value);
   stamp.set_user(credentials->uid);
   stamp.set_group(credentials->gid);
   std::string groups = kernel::try_socket_option(fd, SOL_SOCKET, kPeerGroups, 64 * 1024).value_or("");

@@ -189,7 +189,7 @@ class Linking {
     if (!process) return;
     kernel::KeyValues status = process->status();
     stamp.mutable_task()->set_id(context_.task(holder).value);
-    stamp.set_pid(holder.value);
+    stamp.set_pid(context_.number_of(holder).value);
     stamp.set_user(static_cast<uint32_t>(status.numbers("Uid").at(1)));  // effective
     stamp.set_group(static_cast<uint32_t>(status.numbers("Gid").at(1)));
     for (int64_t group : status.numbers("Groups")) stamp.add_groups(static_cast<uint32_t>(group));

@@ -357,6 +357,13 @@ void connect_unix_socket(RestoreContext& context, const UnixSocket& state, int f
 }
 
 void check_unix_socket(CheckContext& context, const UnixSocket& state) {
+  auto names_sender = [](const image::UnixMessage& message) { return message.has_credentials(); };
+  if (context.has_own_users() && std::ranges::any_of(state.queue(), names_sender)) {
+    context.add({.object = "unix socket",
+                 .needed = "the right to send messages in the name of others (CAP_SYS_ADMIN)",
+                 .met = false,
+                 .found = "credentials of the sender come with an unread message"});
+  }
   bool holds_name = state.has_name() && state.origin() != UnixSocket::ACCEPTED;
   if (!holds_name || (!is_abstract(state.name().text()) && !state.name().has_path())) return;
   Precondition precondition{.object = fmt::format("unix socket {}", kernel::unix_name_text(state.name().text())),

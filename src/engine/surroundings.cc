@@ -1,0 +1,63 @@
+#include "engine/surroundings.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "engine/init.h"
+#include "kernel/calls.h"
+
+namespace cairn::engine {
+namespace {
+
+// Those that an envelope adds.
+bool comes_from_envelope(const std::string& link) {
+  return link == "ns/user" || link == "ns/mnt" || link.starts_with("ns/pid");
+}
+
+}  // namespace
+
+HostPid root_of_tree(HostPid named) {
+  auto proc = kernel::ProcDir::open(named);
+  if (!proc || !is_init(*proc)) return named;
+  std::string children = proc->try_read(fmt::format("task/{}/children", named.value)).value_or("");
+  if (children.find_first_not_of(' ') == std::string::npos) return named;
+  pid_t root = std::stoi(children);
+  if (children.find(' ') + 1 < children.size()) {
+    throw Error(fmt::format("process {} is cairn-init and has several children ({}); name one of them", named.value,
+                            children.substr(0, children.find_last_not_of(' ') + 1)),
+                Failure::kUsage);
+  }
+  return {root};
+}
+
+std::optional<kernel::ProcDir> init_of(HostPid process) {
+  HostPid self{::getpid()};
+  auto own = kernel::try_read_link_at(AT_FDCWD, "/proc/self/ns/pid");
+  for (HostPid pid = process; pid.value > 1 && pid != self;) {
+    auto proc = kernel::ProcDir::open(pid);
+    auto text = proc ? proc->try_read("stat") : std::nullopt;
+    if (!text || proc->try_read_link("ns/pid") == own) return std::nullopt;
+    if (is_init(*proc)) return proc;
+    pid = {kernel::parse_stat(*text).parent()};
+  }
+  return std::nullopt;
+}
+
+Surroundings::Surroundings(HostPid root) : init_(init_of(root)) {
+  if (init_) pids_ = kernel::PidNamespace::of(init_->pid());
+}
+
+std::optional<std::string> Surroundings::expected(const std::string& link) const {
+  if (init_ && comes_from_envelope(link)) return init_->try_read_link(link);
+  return kernel::try_read_link_at(AT_FDCWD, "/proc/self/" + link);
+}
+
+std::string Surroundings::path(const std::string& path) const { return init_ ? path_below(init_->pid(), path) : path; }
+
+std::optional<HostPid> Surroundings::find(dev_t procfs, NamespacePid number) const {
+  if (!init_) return HostPid{number.value};
+  auto its = kernel::try_stat_at(init_->fd(), "root/proc");
+  return its && its->st_dev == procfs ? pids_.find(number) : HostPid{number.value};
+}
+
+}  // namespace cairn::engine
