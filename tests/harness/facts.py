@@ -11,7 +11,7 @@ import os
 import re
 import time
 
-from . import descriptors, kernel, processes
+from . import descriptors, kernel, numbers, processes
 
 Facts = dict[str, str]
 
@@ -36,7 +36,7 @@ def collect(root: int) -> Facts:
         facts |= _process_facts(pid)
     facts |= descriptors.collect(pids)
     facts |= _sharing(pids)
-    return facts
+    return numbers.translate(facts, numbers.own_numbers(pids))
 
 
 def _process_facts(pid: int) -> Facts:
@@ -47,12 +47,18 @@ def _process_facts(pid: int) -> Facts:
     facts |= _limits(f"{prefix}/limits", pid)
     for name in _PROCESS_LINKS:
         facts |= _link(f"{prefix}/{name}", f"/proc/{pid}/{name}")
-    for name in sorted(os.listdir(f"/proc/{pid}/ns")):
+    for name in _namespaces(pid):
         facts |= _link(f"{prefix}/ns/{name}", f"/proc/{pid}/ns/{name}")
     facts |= _mappings(f"{prefix}/map", pid)
     for tid in processes.tasks(pid):
         facts |= _task_facts(f"{prefix}/t{tid}", pid, tid)
     return facts
+
+
+def _namespaces(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):  # a zombie shows its own to root only
+        return sorted(os.listdir(f"/proc/{pid}/ns"))
+    return []
 
 
 def _task_facts(prefix: str, pid: int, tid: int) -> Facts:

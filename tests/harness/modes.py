@@ -37,6 +37,12 @@ def restore(play: Play) -> None:
     play.finish()
 
 
+def user(play: Play) -> None:
+    """Two cycles: the second checkpoint is of a tree in namespaces that cairn has added."""
+    play.in_envelope = True
+    twice(play)
+
+
 def twice(play: Play) -> None:
     play.start()
     before = play.look()
@@ -115,7 +121,8 @@ MODES: dict[str, Callable[[Play], None]] = {
     "control": control,
     "continue": go_on,
     "restore": restore,
-    "user": restore,
+    "user": user,
+    "namespaces": twice,
     "twice": twice,
     "again": again,
     "refused": refused,

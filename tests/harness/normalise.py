@@ -87,6 +87,15 @@ ROWS: tuple[Row, ...] = (
 )
 
 
+# What differs when an ordinary user restores: cairn adds user, pid and mount namespaces.
+ENVELOPE_ROWS: tuple[Row, ...] = (
+    Row(r"/ns/(user|mnt|pid|pid_for_children)$", _drop, "namespaces of the envelope"),
+    Row(r"/(uid_map|gid_map|projid_map|setgroups)$", _drop, "the user's own ids are mapped, and no others"),
+    Row(r"/timerslack_ns$", _drop, "told to who has CAP_SYS_NICE over the task: its user, once it has a user namespace"),
+    Row(r"/stat/(pgrp|session|tpgid)$|/status/NS(pgid|sid)$", _sub(r"^0$", "outside"), "groups outside have no id inside"),
+)
+
+
 def _outside_parent(facts: Facts) -> Facts:
     members = {key.split("/")[0][1:] for key in facts}
     return {
@@ -188,9 +197,9 @@ def _natural(key: str) -> list[str]:
     return [part.zfill(20) if part.isdigit() else part for part in re.split(r"(\d+)", key)] if "/map/" not in key else [key]
 
 
-def normalise(facts: Facts, varies: list[str] | None = None) -> Facts:
+def normalise(facts: Facts, varies: list[str] | None = None, in_envelope: bool = False) -> Facts:
     """`varies`: globs of the program itself, for what it changes on its own (a counter that it keeps counting)."""
-    rows = [(row.matcher(), row.rewrite) for row in ROWS]
+    rows = [(row.matcher(), row.rewrite) for row in ROWS + (ENVELOPE_ROWS if in_envelope else ())]
     result: Facts = {}
     for key, value in facts.items():
         new: str | None = value

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from . import cairn as cairn_command
-from . import facts, normalise, processes, records
+from . import facts, normalise, numbers, processes, records
 from .cairn import Cairn
 from .facts import Facts
 from .plays import Program
@@ -47,8 +47,10 @@ class Play:
         self.complaints: list[tuple[str, str]] = []
         self.inspected: list[dict] = []
         self.root = 0
+        self.own_root = 0  # as the tree itself knows it
         self._images: list[str] = []
         self._first_look: Facts | None = None
+        self.in_envelope = False  # cairn may add user, pid and mount namespaces
         self.outsiders: frozenset[int] = frozenset()  # what the program itself has put outside its tree
 
     # --- the program
@@ -68,7 +70,7 @@ class Play:
             **(more_environment or {}),
         }
         start = processes.start_daemon if self.program.is_daemon else processes.start
-        self.root = start(argv, self.run_directory, environment)
+        self.root = self.own_root = start(argv, self.run_directory, environment)
 
     def finish(self) -> None:
         """Lets the program go on to its asserts and waits for its end."""
@@ -141,7 +143,7 @@ class Play:
     def _normalised(self) -> Facts:
         for attempt in range(5):
             try:
-                return normalise.normalise(facts.collect(self.root), self.program.varies)
+                return normalise.normalise(facts.collect(self.root), self.program.varies, self.in_envelope)
             except (OSError, ValueError) as error:  # a task ended between two files
                 if attempt == 4:
                     raise Broken(f"process {self.root} can't be read: {error}{self.said()}") from error
@@ -161,7 +163,8 @@ class Play:
             self.complain("fixed point", "\n".join(["records differ:", *lines[:_MOST_LINES], *more]))
 
     def expect_only_the_tree(self) -> None:
-        self._expect_no_process(self.outsiders | {self.root})
+        init = numbers.init_above(self.root) if self.in_envelope else None
+        self._expect_no_process(self.outsiders | {init or self.root})
 
     def expect_no_process(self) -> None:
         self._expect_no_process(frozenset())
@@ -216,10 +219,10 @@ class Play:
         return inspected
 
     def restore(self, image: Path) -> None:
-        old = self.root
         self.root = self.cairn.restore(image)
-        if self.root != old:
-            self.complain("pids", f"the root was {old} and is {self.root}")
+        own = numbers.own_numbers([self.root]).get(self.root, self.root)
+        if own != self.own_root:
+            self.complain("pids", f"the root was {self.own_root} and is {own}")
         self.expect_only_the_tree()
 
     def expect_only_images(self) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
 
-# Modes in which a program that can be checkpointed is played, and those for one that has to be refused. Those on request
-# join the others once the engine knows them; `namespaces` is still to be written.
-KEPT_MODES = ("control", "continue", "restore", "twice", "again")
-MODES_ON_REQUEST = ("user",)
+# Modes in which a program that can be checkpointed is played, and those for one that has to be refused. Those that are
+# sampled are played by one program of each kind, and by all on request.
+KEPT_MODES = ("control", "continue", "restore", "twice", "again", "user")
+SAMPLED_MODES = ("namespaces",)
+TWICE_TOO = ("user", "namespaces")  # they have two cycles in a row too
 REFUSED_MODES = ("control", "refused")
 APP_MODES = ("control", "cycles")
-ALL_MODES = tuple(dict.fromkeys(KEPT_MODES + MODES_ON_REQUEST + REFUSED_MODES + APP_MODES))
+ALL_MODES = tuple(dict.fromkeys(KEPT_MODES + SAMPLED_MODES + REFUSED_MODES + APP_MODES))
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Program:
     name: str
     source: Path
     headers: dict[str, list[str]] = field(default_factory=dict)
+    stands_for_kind: bool = False  # in sampled modes: the first of those named KIND_... that can be played in them
+
+    @property
+    def kind(self) -> str:
+        return self.name.split("_")[0]
 
     @property
     def is_app(self) -> bool:
@@ -60,24 +66,28 @@ class Program:
     def modes(self, requested: list[str] | None) -> list[str]:
         """Those that make sense for it: all of the usual ones, or those that were asked for."""
         usual = APP_MODES if self.is_app else REFUSED_MODES if self.refused else KEPT_MODES
+        sampled = SAMPLED_MODES if self._can_be_sampled() else ()
         if not requested:
-            return list(usual)
-        possible = usual + (MODES_ON_REQUEST if usual is KEPT_MODES else ())
-        return [mode for mode in possible if mode in requested]
+            return [*usual, *(sampled if self.stands_for_kind else ())]
+        return [mode for mode in usual + sampled if mode in requested]
+
+    def _can_be_sampled(self) -> bool:
+        return not self.is_app and not self.refused
 
     def reason_to_skip(self, mode: str) -> str | None:
         if "not yet" in self.headers and mode != "control":
             return "not yet: " + self.headers["not yet"][0]
         for line in self.headers.get("modes", []):
             words = re.match(r"not ([a-z, ]+?)\s*\((.*)\)$", line)
-            if words and mode in re.split(r"[ ,]+", words[1]):
+            without = re.split(r"[ ,]+", words[1]) if words else []
+            if words and (mode in without or (mode in TWICE_TOO and "twice" in without)):
                 return words[2]
         if mode == "user" and os.geteuid() != 0:
             return "all modes are played as this ordinary user already"
         for need in " ".join(self.headers.get("needs", [])).split():
             if need == "root" and os.geteuid() != 0:
                 return "needs root"
-            if need == "root" and mode == "user":
+            if need == "root" and mode in ("user", "namespaces"):
                 return "needs root"
             if need.startswith("cpus=") and len(os.sched_getaffinity(0)) < int(need[5:]):
                 return f"needs {need[5:]} CPUs"
@@ -97,14 +107,22 @@ def first_comment(text: str) -> dict[str, list[str]]:
 
 
 def find_all() -> list[Program]:
-    programs = [
-        Program(path.stem, path, first_comment(path.read_text())) for path in sorted((TESTS / "programs").glob("*.cc"))
-    ]
+    programs = _with_samples(
+        [Program(path.stem, path, first_comment(path.read_text())) for path in sorted((TESTS / "programs").glob("*.cc"))]
+    )
     apps = [
         Program(f"apps/{path.stem}", path, first_comment(path.read_text()))
         for path in sorted((TESTS / "apps").glob("*.py"))
     ]
     return programs + apps
+
+
+def _with_samples(programs: list[Program]) -> list[Program]:
+    sampled: dict[str, str] = {}
+    for program in programs:
+        if not program.refused and not any(program.reason_to_skip(mode) for mode in SAMPLED_MODES):
+            sampled.setdefault(program.kind, program.name)
+    return [replace(program, stands_for_kind=program.name in sampled.values()) for program in programs]
 
 
 def load_app(program: Program):  # -> type[harness.app.App]

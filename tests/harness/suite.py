@@ -15,7 +15,7 @@ import traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from . import kernel, processes
+from . import kernel, processes, spaces
 from .modes import perform
 from .play import Play, Skip
 from .plays import Program
@@ -145,6 +145,8 @@ def _play_in_child(program: Program, mode: str, build: Path, directory: Path, wr
         if mode == "user":
             os.chown(directory, _NOBODY, _NOBODY)
             processes.become_user(_NOBODY)
+        if mode == "namespaces":
+            spaces.enter()
         play = Play(program, build, directory)
         perform(play, mode)
         result.complaints = play.complaints

@@ -1,4 +1,5 @@
 // open(2): descriptors opened to read only, to write only, and O_PATH stay what they are.
+// modes: not user (it takes away the permission to open the file)
 #include <sys/stat.h>
 
 #include "program.h"

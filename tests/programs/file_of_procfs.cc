@@ -1,4 +1,5 @@
 // proc(5): descriptors of procfs and sysfs: one's own status, a child's directory, a file of the kernel.
+// varies: p*/fd*/fdinfo/ino (a /proc of another pid namespace has other inodes)
 #include <sys/stat.h>
 
 #include "program.h"

@@ -1,4 +1,5 @@
 // mmap(2): anonymous shared memory that only two siblings still have; their parent has let it go.
+// modes: not user, namespaces (only root of the host may open the nameless files behind mappings, /proc/PID/map_files)
 #include <sys/mman.h>
 
 #include "program.h"

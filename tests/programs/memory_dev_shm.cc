@@ -1,4 +1,5 @@
 // shm_open(3): a file of /dev/shm mapped by parent and child; its name is gone, the memory is still one.
+// modes: not user, namespaces (only root of the host may open the nameless files behind mappings, /proc/PID/map_files)
 #include <sys/mman.h>
 
 #include "program.h"

@@ -1,4 +1,5 @@
 // mmap(2): anonymous shared memory of parent and child, with content; what one writes the other sees.
+// modes: not user, namespaces (only root of the host may open the nameless files behind mappings, /proc/PID/map_files)
 #include <sys/mman.h>
 
 #include "program.h"

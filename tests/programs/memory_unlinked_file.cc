@@ -1,4 +1,5 @@
 // mmap(2): shared and private mappings of a file without a name and without descriptor keep content and kinship.
+// modes: not user, namespaces (only root of the host may open the nameless files behind mappings, /proc/PID/map_files)
 #include <sys/mman.h>
 
 #include "program.h"

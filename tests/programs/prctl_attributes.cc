@@ -1,4 +1,5 @@
 // prctl(2): flags of a process and of a thread that nothing else shows.
+// modes: not user (it waits by /proc/PID/syscall, which a process that is not dumpable shows to root only)
 #include <signal.h>
 #include <sys/prctl.h>
 

@@ -1,5 +1,6 @@
 // Attributes of an address space and of where its memory lies: PR_SET_MDWE, PR_SET_DUMPABLE, set_mempolicy(2),
 // membarrier(2), PR_SET_THP_DISABLE of a child only.
+// modes: not user (it waits by /proc/PID/syscall, which a process that is not dumpable shows to root only)
 #include <linux/membarrier.h>
 #include <linux/mempolicy.h>
 #include <sys/mman.h>

@@ -1,5 +1,6 @@
 // pthread_mutexattr_setrobust(3): the kernel still knows the list of held mutexes: when the holder dies the next one
 // hears.
+// modes: not user, namespaces (only root of the host may open the nameless files behind mappings, /proc/PID/map_files)
 #include <pthread.h>
 #include <sys/mman.h>
 

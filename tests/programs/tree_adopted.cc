@@ -2,6 +2,7 @@
 // sub-reapers above; each goes to the nearest that there was.
 // varies: *comm (a zombie loses its command name)
 // varies: */Name (a zombie loses its command name)
+// varies: */status/Cap* (a zombie that an ordinary user restores has died with the capabilities of its user namespace)
 #include <signal.h>
 #include <sys/prctl.h>
 

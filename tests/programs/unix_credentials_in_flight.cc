@@ -1,5 +1,6 @@
 // unix(7) SCM_CREDENTIALS: unread messages of two processes, datagrams and a stream, tell who sent each; one that was
 // sent before anybody asked tells nobody.
+// modes: not user (only root may send in the name of others)
 #include <sys/socket.h>
 
 #include "program.h"
