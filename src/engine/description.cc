@@ -56,6 +56,10 @@ void Description::describe() {
                           problem.reason, problem.remedy, "held tasks"});
   }
   number_records();
+  for (const std::string& point : surroundings_->added_mounts()) {
+    obstacles_.push_back({"mount namespace", fmt::format("something is mounted on {}, for the tree only", point),
+                          fmt::format("unmount it, or mount it for all: umount {}", point), "namespaces"});
+  }
   for (tracee::HeldProcess& process : hold_.processes()) {
     resources::Place place(*this, name_of(process));
     describe_skeleton(process);

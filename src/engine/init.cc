@@ -141,7 +141,7 @@ void Init::end() {
 
 void Init::commit(NamespacePid root, Session session) {
   Commit commit{root.value, session};
-  kernel::write_all(socket_.get(), &commit, sizeof(commit));
+  kernel::checked("sendto", SYS_sendto, socket_.get(), kernel::arg(&commit), sizeof(commit), MSG_NOSIGNAL, 0, 0);
   committed_ = true;
   socket_.reset();
 }

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "engine/init.h"
 #include "kernel/calls.h"
 
@@ -12,6 +14,20 @@ namespace {
 // Those that an envelope adds.
 bool comes_from_envelope(const std::string& link) {
   return link == "ns/user" || link == "ns/mnt" || link.starts_with("ns/pid");
+}
+
+struct Mount {
+  std::string point, root, file_system;
+  uint32_t device_major = 0, device_minor = 0;
+  auto operator<=>(const Mount&) const = default;
+};
+
+std::multiset<Mount> mounts_in(const std::string& mountinfo) {
+  std::multiset<Mount> mounts;
+  for (const kernel::MountEntry& entry : kernel::parse_mountinfo(mountinfo)) {
+    mounts.insert({entry.mount_point, entry.root, entry.file_system, entry.device_major, entry.device_minor});
+  }
+  return mounts;
 }
 
 }  // namespace
@@ -50,6 +66,23 @@ Surroundings::Surroundings(HostPid root) : init_(init_of(root)) {
 std::optional<std::string> Surroundings::expected(const std::string& link) const {
   if (init_ && comes_from_envelope(link)) return init_->try_read_link(link);
   return kernel::try_read_link_at(AT_FDCWD, "/proc/self/" + link);
+}
+
+std::vector<std::string> Surroundings::added_mounts() const {
+  std::vector<std::string> added;
+  if (!init_) return added;
+  std::multiset<Mount> known = mounts_in(kernel::read_file("/proc/self/mountinfo"));
+  bool has_proc = false;  // the one that comes with the pid namespace
+  for (const Mount& mount : mounts_in(init_->read("mountinfo"))) {
+    if (auto place = known.find(mount); place != known.end()) {
+      known.erase(place);
+      continue;
+    }
+    bool is_proc = mount.point == "/proc" && mount.file_system == "proc";
+    if (!is_proc || has_proc) added.push_back(mount.point);
+    has_proc = has_proc || is_proc;
+  }
+  return added;
 }
 
 std::string Surroundings::path(const std::string& path) const { return init_ ? path_below(init_->pid(), path) : path; }

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kernel/pid_namespace.h"
 
@@ -18,6 +19,8 @@ class Surroundings {
   HostPid init() const { return init_->pid(); }
   // What the link ns/NAME of each process shall say.
   std::optional<std::string> expected(const std::string& link) const;
+  // Mount points of the tree that cairn has not: a restore would lose what is mounted there.
+  std::vector<std::string> added_mounts() const;
   // What cairn calls a path in the tree's mount namespace.
   std::string path(const std::string& path) const;
   // Whom a mounted /proc, that of the tree or ours, shows under this number.

@@ -129,7 +129,7 @@ class NewPids(Case):
         init = int(status(root, "PPid")[0])
         self.assertEqual(Path(f"/proc/{init}/comm").read_text(), "cairn-init\n")
         self.assertEqual(status(init, "NSpid"), [str(init), "1"])
-        self.assertEqual(os.listdir(f"/proc/{init}/fd"), [])
+        wait_until(lambda: os.listdir(f"/proc/{init}/fd") == [])  # it is told of the release, and closes the socket
 
     def test_a_copy_runs_beside_the_original(self) -> None:
         self.checkpoint(self.job.pid, then="resume")
@@ -177,6 +177,16 @@ class NewPids(Case):
         os.kill(init, signal.SIGTERM)
         self.assertTrue(select.select([pidfd], [], [], 20)[0])
         self.assertTrue(is_gone(root))
+
+    def test_a_mount_of_the_tree_is_refused(self) -> None:
+        self.checkpoint(self.job.pid)
+        self.job.wait(20)
+        root = self.restore_detached()
+        mount = ["nsenter", f"--target={root}", "--mount", "mount", "-t", "tmpfs", "none", str(self.directory)]
+        subprocess.run(mount, check=True, timeout=20)
+        done = self.cairn("checkpoint", "--replace", "--output", str(self.image), str(root))
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn(f"mounted on {self.directory},", done.stderr)
 
     def test_two_cycles_by_the_id_of_init(self) -> None:
         self.checkpoint(self.job.pid)

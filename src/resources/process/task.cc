@@ -17,14 +17,10 @@ class TaskKind final : public TypedKind<image::Task> {
   graph::Shape shape() const override { return graph::Shape::kTask; }
 
   void check(CheckContext& context, const Record& record) const override {
-    if (context.has_own_pids()) return;
     pid_t tid = record.as<image::Task>().tid();
-    Precondition precondition{fmt::format("task {}", tid), fmt::format("id {} must be free", tid)};
-    if (std::string found = who_has(tid); !found.empty()) {
-      precondition.met = false;
-      precondition.found = found + "; --new-pids restores into a pid namespace of its own";
-    }
-    context.add(std::move(precondition));
+    std::string found = context.has_own_pids() ? who_has_in_new_namespace(tid) : who_has(tid);
+    if (!found.empty() && !context.has_own_pids()) found += "; --new-pids restores into a pid namespace of its own";
+    context.add({fmt::format("task {}", tid), fmt::format("id {} must be free", tid), found.empty(), found});
   }
 
   void reach(RestoreContext& context, const Record& record, Milestone milestone) const override {
@@ -45,6 +41,10 @@ class TaskKind final : public TypedKind<image::Task> {
   }
 
  private:
+  static std::string who_has_in_new_namespace(pid_t id) {
+    return id == 1 ? "cairn-init has it, as process 1 of the pid namespace that is made for the tree" : "";
+  }
+
   static std::string who_has(pid_t id) {
     if (auto proc = kernel::ProcDir::open(HostPid{id})) {
       auto text = proc->try_read("comm");
