@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <set>
+#include <sstream>
 
 #include "engine/init.h"
 #include "kernel/calls.h"
@@ -30,20 +31,31 @@ std::multiset<Mount> mounts_in(const std::string& mountinfo) {
   return mounts;
 }
 
+// Without those that it has yet to reap.
+std::vector<HostPid> living_children(const kernel::ProcDir& process) {
+  std::vector<HostPid> living;
+  std::istringstream ids(process.try_read(fmt::format("task/{}/children", process.pid().value)).value_or(""));
+  for (pid_t id = 0; ids >> id;) {
+    auto child = kernel::ProcDir::open({id});
+    auto text = child ? child->try_read("stat") : std::nullopt;
+    if (text && kernel::parse_stat(*text).state != 'Z') living.push_back({id});
+  }
+  return living;
+}
+
 }  // namespace
 
 HostPid root_of_tree(HostPid named) {
   auto proc = kernel::ProcDir::open(named);
   if (!proc || !is_init(*proc)) return named;
-  std::string children = proc->try_read(fmt::format("task/{}/children", named.value)).value_or("");
-  if (children.find_first_not_of(' ') == std::string::npos) return named;
-  pid_t root = std::stoi(children);
-  if (children.find(' ') + 1 < children.size()) {
-    throw Error(fmt::format("process {} is cairn-init and has several children ({}); name one of them", named.value,
-                            children.substr(0, children.find_last_not_of(' ') + 1)),
+  std::vector<HostPid> children = living_children(*proc);
+  if (children.empty()) return named;
+  if (children.size() > 1) {
+    throw Error(fmt::format("process {} is cairn-init and has several children ({} and others); name one of them",
+                            named.value, children.front().value),
                 Failure::kUsage);
   }
-  return {root};
+  return children.front();
 }
 
 std::optional<kernel::ProcDir> init_of(HostPid process) {
