@@ -44,6 +44,7 @@ std::string obstacles_json(const std::vector<graph::Obstacle>& obstacles) {
         .text("reason", obstacle.reason)
         .text("remedy", obstacle.remedy)
         .text("rule", obstacle.rule)
+        .flag("passes", obstacle.passes)
         .str();
   });
 }

@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "base/log.h"
 #include "engine/description.h"
@@ -53,6 +54,22 @@ void judge(Description& description) {
   if (!obstacles.empty()) throw graph::Refused(std::move(obstacles));
 }
 
+// Obstacles that pass are waited for: the tree runs for a moment, and longer from time to time, until the deadline.
+void describe_at_good_moment(Checkpoint& checkpoint, Clock::time_point deadline) {
+  constexpr std::chrono::milliseconds kFirstWait{1}, kLongestWait{250};
+  for (auto wait = kFirstWait;; wait = std::min(2 * wait, kLongestWait)) {
+    checkpoint.hold();
+    try {
+      return checkpoint.describe();
+    } catch (const graph::Refused& refused) {
+      if (!refused.passes() || Clock::now() + wait > deadline) throw;
+      log::detail("not now, looking again: {}", refused.what());
+    }
+    checkpoint.let_go();
+    std::this_thread::sleep_for(wait);
+  }
+}
+
 class Capture final : public resources::CaptureContext {
  public:
   Capture(Description& description, image::PageWriter& pages) : description_(description), pages_(pages) {}
@@ -99,7 +116,7 @@ Checkpoint::~Checkpoint() {
 
 void Checkpoint::hold() {
   // An unwritable or taken output is found before anything is touched.
-  state_->writer.emplace(image::Writer::create(state_->options.output, state_->options.existing));
+  if (!state_->writer) state_->writer.emplace(image::Writer::create(state_->options.output, state_->options.existing));
   state_->hold.emplace(tracee::Hold::tree(state_->options.root, Clock::now() + state_->options.timeout));
 }
 
@@ -107,6 +124,12 @@ void Checkpoint::describe() {
   state_->description.emplace(*state_->hold);
   state_->description->describe();
   judge(*state_->description);
+}
+
+void Checkpoint::let_go() {
+  state_->description.reset();
+  state_->hold->release();
+  state_->hold.reset();
 }
 
 void Checkpoint::capture() {
@@ -175,8 +198,7 @@ CheckpointResult checkpoint(const CheckpointOptions& options) {
   return within([&] { return fmt::format("checkpoint {}", options.root.value); },
                 [&] {
                   Checkpoint checkpoint(options);
-                  checkpoint.hold();
-                  checkpoint.describe();
+                  describe_at_good_moment(checkpoint, Clock::now() + options.timeout);
                   checkpoint.capture();
                   checkpoint.prepare();
                   checkpoint.commit();

@@ -39,13 +39,16 @@ class Checkpoint {
   Checkpoint(const Checkpoint&) = delete;
   ~Checkpoint();  // abort(), unless it was committed
 
-  void hold();      // every task is in a stop; nothing has been read before
+  void hold();      // every task is in a stop; nothing has been read before. Again after let_go()
   void describe();  // all records, all obstacles; nothing has been written. Throws graph::Refused
   void capture();   // bulk bytes are in the partial image; the target is not needed after this
   void prepare();   // records are written too
   void commit();    // the image exists
   void release();   // as options.then says; kill and stop only after the commit
   void abort();     // everything is put back, no image is left
+
+  // After a describe() that was refused for reasons that pass: the tree runs on for a while.
+  void let_go();
 
   CheckpointResult result() const;
 

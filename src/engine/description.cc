@@ -325,6 +325,11 @@ void Description::obstacle(std::string reason, std::string remedy, std::string r
   obstacles_.push_back({std::move(where), std::move(reason), std::move(remedy), std::move(rule)});
 }
 
+void Description::passing_obstacle(std::string reason, std::string remedy, std::string rule) {
+  obstacle(std::move(reason), std::move(remedy), std::move(rule));
+  obstacles_.back().passes = true;
+}
+
 RecordId Description::object(const std::string& kind, const std::string& key,
                              const std::function<NewObject()>& describe) {
   auto [place, is_new] = objects_.try_emplace(kind + " " + key);

@@ -31,6 +31,7 @@ class Description final : public resources::DescribeContext {
   tracee::HeldProcess& process_of(RecordId structure) const { return *homes_.at(structure); }
 
   void obstacle(std::string reason, std::string remedy, std::string rule) override;
+  void passing_obstacle(std::string reason, std::string remedy, std::string rule) override;
   bool is_batch_region(RemoteAddress address) const override { return space_ != nullptr && space_->covers(address); }
   void enter(std::string place) override { places_.push_back(std::move(place)); }
   void leave() override { places_.pop_back(); }

@@ -1,5 +1,7 @@
 #include "graph/obstacle.h"
 
+#include <algorithm>
+
 namespace cairn::graph {
 namespace {
 
@@ -24,6 +26,8 @@ std::string list_unmet(const std::vector<Precondition>& preconditions) {
 
 Refused::Refused(std::vector<Obstacle> obstacles)
     : Error(list_obstacles(obstacles), Failure::kRefused), obstacles_(std::move(obstacles)) {}
+
+bool Refused::passes() const { return std::ranges::all_of(obstacles_, &Obstacle::passes); }
 
 Unmet::Unmet(std::vector<Precondition> preconditions)
     : Error(list_unmet(preconditions), Failure::kPrecondition), preconditions_(std::move(preconditions)) {}

@@ -9,10 +9,11 @@
 namespace cairn::graph {
 
 struct Obstacle {
-  std::string object;  // "process 42 (redis-server): descriptor 7", "process 42: mapping 7f00-7f10"
-  std::string reason;  // what it is that can't be kept, and why
-  std::string remedy;  // what the user can do
-  std::string rule;    // the row of docs/boundary.md that rules it, or empty
+  std::string object;   // "process 42 (redis-server): descriptor 7", "process 42: mapping 7f00-7f10"
+  std::string reason;   // what it is that can't be kept, and why
+  std::string remedy;   // what the user can do
+  std::string rule;     // the row of docs/boundary.md that rules it, or empty
+  bool passes = false;  // it goes away by itself while the tree runs
 };
 
 struct Precondition {
@@ -27,6 +28,8 @@ class Refused : public Error {
  public:
   explicit Refused(std::vector<Obstacle> obstacles);
   const std::vector<Obstacle>& obstacles() const { return obstacles_; }
+  // Every obstacle passes: the same checkpoint may succeed a moment later.
+  bool passes() const;
 
  private:
   std::vector<Obstacle> obstacles_;

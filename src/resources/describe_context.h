@@ -92,6 +92,11 @@ class DescribeContext {
 
   // Says why the object that is being described can't be kept. Its place (process, descriptor, mapping) is filled in.
   virtual void obstacle(std::string reason, std::string remedy, std::string rule) = 0;
+  // One that goes away when the tree runs on for a while (what is in a queue will be read). A checkpoint lets it run
+  // and looks again, within its timeout.
+  virtual void passing_obstacle(std::string reason, std::string remedy, std::string rule) {
+    obstacle(std::move(reason), std::move(remedy), std::move(rule));
+  }
 
   // Whether the mapping that starts at this address of the process being described is the batch region.
   virtual bool is_batch_region(RemoteAddress address) const = 0;

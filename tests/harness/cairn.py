@@ -39,8 +39,8 @@ class Cairn:
     directory: Path  # cwd of its commands, and where their pid files go
     seconds: float = 60
 
-    def checkpoint(self, pid: int, image: Path, then: str) -> Outcome:
-        return self._run("checkpoint", "--output", str(image), "--then", then, str(pid))
+    def checkpoint(self, pid: int, image: Path, then: str, *options: str) -> Outcome:
+        return self._run("checkpoint", "--output", str(image), "--then", then, *options, str(pid))
 
     def restore(self, image: Path) -> int:
         """The pid of the restored root."""

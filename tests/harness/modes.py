@@ -73,7 +73,9 @@ def refused(play: Play) -> None:
     before = play.look()
     reason = play.program.refused or ""
     image = play.cairn_directory / "refused.cairn"
-    for outcome in (play.cairn.check(play.root), play.cairn.checkpoint(play.root, image, "kill")):
+    # What passes by itself is waited for until the timeout; a program that waits for `go` lets nothing pass.
+    impatient = ("--timeout", "2")
+    for outcome in (play.cairn.check(play.root), play.cairn.checkpoint(play.root, image, "kill", *impatient)):
         if outcome.code != cairn_command.REFUSED:
             play.complain("refusal", f"{outcome.command}\nexit code {outcome.code}, expected 3\n{outcome.text()}")
         elif not re.search(reason, outcome.text(), re.IGNORECASE):

@@ -123,7 +123,7 @@ void refuse_lost(DescribeContext& context, const kernel::EpollItem& item) {
 }
 
 void refuse_quiet(DescribeContext& context, const kernel::EpollItem& item) {
-  context.obstacle(
+  context.passing_obstacle(
       fmt::format(
           "its one-shot item for descriptor {} has fired and can't be disabled anew while nothing is ready there",
           item.fd),

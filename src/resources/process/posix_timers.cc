@@ -159,8 +159,8 @@ class PosixTimersKind final : public AttributeKind<image::PosixTimers, Level::kP
     state.set_rest_ns(static_cast<uint64_t>(rest));
     if (state.interval_ns() == 0 || std::ranges::find(pending, state.id()) == pending.end()) return;
     Place place(context, fmt::format("timer {}", state.id()));
-    context.obstacle("its signal is pending, and the kernel doesn't tell how often it has expired since",
-                     "again, or let the process take the signal", "clocks and timers");
+    context.passing_obstacle("its signal is pending, and the kernel doesn't tell how often it has expired since",
+                             "again, or let the process take the signal", "clocks and timers");
   }
 
   static void choose_ids(RestoredTask& task, unsigned mode) {

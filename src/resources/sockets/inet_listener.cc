@@ -64,9 +64,9 @@ class InetListenerKind final : public DescriptionKind<image::InetListener> {
     if (state.listening()) {
       state.set_backlog(info.tcpi_sacked);
       if (info.tcpi_unacked != 0) {
-        context.obstacle(fmt::format("{} connections wait at {} to be accepted", info.tcpi_unacked,
-                                     kernel::socket_name(view.fd()).text()),
-                         "again: the program will accept them", "connections that wait to be accepted");
+        context.passing_obstacle(fmt::format("{} connections wait at {} to be accepted", info.tcpi_unacked,
+                                             kernel::socket_name(view.fd()).text()),
+                                 "again: the program will accept them", "connections that wait to be accepted");
       }
     }
     refuse_keys(context, view);

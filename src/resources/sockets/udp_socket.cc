@@ -112,11 +112,12 @@ class UdpSocketKind final : public DescriptionKind<image::UdpSocket> {
     std::string name = kernel::socket_name(fd).text();
     short events = kernel::poll_now(fd, POLLIN);
     if ((events & POLLERR) != 0)
-      context.obstacle(fmt::format("udp {}: an error is pending that the program has not seen", name), kAgain, kRule);
+      context.passing_obstacle(fmt::format("udp {}: an error is pending that the program has not seen", name), kAgain,
+                               kRule);
     else if ((events & POLLIN) != 0)
-      context.obstacle(fmt::format("udp {}: datagrams are unread", name), kAgain, kRule);
+      context.passing_obstacle(fmt::format("udp {}: datagrams are unread", name), kAgain, kRule);
     if (kernel::unsent_bytes(fd) > 0)
-      context.obstacle(fmt::format("udp {}: data is not sent yet", name), kAgain, kRule);
+      context.passing_obstacle(fmt::format("udp {}: data is not sent yet", name), kAgain, kRule);
   }
 
   static void refuse_memberships(DescribeContext& context, int fd, bool ipv6) {

@@ -148,9 +148,10 @@ void describe_credentials(DescribeContext& context, const ucred& credentials, im
   if (credentials.pid == 0) return;  // it was sent when nobody wanted any
   RecordId task = context.task({credentials.pid});
   if (!task) {
-    context.obstacle(fmt::format("a message in its queue has the credentials of process {}, which is not in the tree",
-                                 credentials.pid),
-                     kUnixAgain, "credentials in flight");
+    context.passing_obstacle(
+        fmt::format("a message in its queue has the credentials of process {}, which is not in the tree",
+                    credentials.pid),
+        kUnixAgain, "credentials in flight");
   }
   record.mutable_credentials()->mutable_task()->set_id(task.value);
   record.mutable_credentials()->set_user(credentials.uid);
@@ -166,7 +167,8 @@ void describe_queue(DescribeContext& context, const DescriptionView& view, UnixS
     if (std::string name = message.sender.unix_name(); !name.empty() && state.type() == UnixSocket::DATAGRAM)
       record->set_sender_name(name);
     if (message.has_time)
-      context.obstacle("a datagram in its queue has the time when it was sent", kUnixAgain, "time stamps of datagrams");
+      context.passing_obstacle("a datagram in its queue has the time when it was sent", kUnixAgain,
+                               "time stamps of datagrams");
     describe_descriptors(context, view, message, *record);
     if (wants_credentials && message.credentials) describe_credentials(context, *message.credentials, *record);
   }
@@ -178,7 +180,7 @@ void describe_condition(DescribeContext& context, const DescriptionView& view, c
                         UnixSocket& state) {
   short events = kernel::poll_now(view.fd(), POLLPRI);
   if ((events & POLLPRI) != 0)
-    context.obstacle("an out-of-band byte is in its queue", kUnixAgain, "out-of-band data of unix sockets");
+    context.passing_obstacle("an out-of-band byte is in its queue", kUnixAgain, "out-of-band data of unix sockets");
   bool is_gone = info.peer == 0u;
   if (is_gone) {
     image::UnixPeer& peer = *state.mutable_gone_peer();
@@ -188,7 +190,7 @@ void describe_condition(DescribeContext& context, const DescriptionView& view, c
     if (peer.reset()) return;
   }
   if ((events & POLLERR) != 0)
-    context.obstacle("an error is pending that the program has not seen", "again", "pending socket errors");
+    context.passing_obstacle("an error is pending that the program has not seen", "again", "pending socket errors");
 }
 
 }  // namespace

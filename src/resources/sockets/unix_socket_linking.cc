@@ -63,10 +63,10 @@ class Linking {
     for (const image::UnixMessage& message : queue) messages.push_back(message.data());
     long memory = kernel::memory_of_messages({AF_UNIX, static_cast<int>(state_.type()), 0}, messages);
     if (memory == static_cast<long>(sender.send_queue)) return;
-    context_.obstacle(has_descriptors && is_stream()
-                          ? "where in the unread bytes descriptors are in flight can't be seen"
-                          : "an empty message in its queue was peeked at before and can't be seen any more",
-                      kUnixAgain, "unread messages of unix sockets");
+    context_.passing_obstacle(has_descriptors && is_stream()
+                                  ? "where in the unread bytes descriptors are in flight can't be seen"
+                                  : "an empty message in its queue was peeked at before and can't be seen any more",
+                              kUnixAgain, "unread messages of unix sockets");
   }
 
   void link_maker(UnixSocket& other) {
@@ -130,7 +130,7 @@ class Linking {
     if (is_stream() && state_.shutdown() != kBoth) return refuse_waiting();
     for (const image::UnixMessage& message : state_.queue()) {
       if (state_.type() == UnixSocket::STREAM && !message.descriptors().empty())
-        context_.obstacle(
+        context_.passing_obstacle(
             "where in the unread bytes descriptors are in flight can't be seen, for their sender has gone", kUnixAgain,
             "unread messages of unix sockets");
     }
@@ -179,9 +179,10 @@ class Linking {
       before = member->record;
     }
     if (refused == 0) return;
-    context_.obstacle(fmt::format("{} connections wait at {} to be accepted, with data or from outside the tree",
-                                  refused, kernel::unix_name_text(info_.name)),
-                      "again: the program will accept them", "connections that wait to be accepted");
+    context_.passing_obstacle(
+        fmt::format("{} connections wait at {} to be accepted, with data or from outside the tree", refused,
+                    kernel::unix_name_text(info_.name)),
+        "again: the program will accept them", "connections that wait to be accepted");
   }
 
   void stamp_by_holder(image::UnixStamp& stamp, HostPid holder) {
@@ -203,7 +204,7 @@ class Linking {
           fmt::format("it waits to be accepted at {}{}", kernel::unix_name_text(listener.name), holder_text(inode)),
           "close the connection, or checkpoint from an ancestor of both", kOutsiders);
     }
-    context_.obstacle("its connection is being made or closed", "again", kUnixRule);
+    context_.passing_obstacle("its connection is being made or closed", "again", kUnixRule);
   }
 
   void refuse_outsider() {
@@ -234,9 +235,10 @@ class Linking {
       if (const UnixSockets::Member* member = sockets_.member(sender->inode)) {
         message.mutable_sender()->set_id(member->record.value);
       } else if (is_abstract(message.sender_name())) {
-        context_.obstacle(fmt::format("a datagram in its queue comes from {}, outside the tree{}",
-                                      kernel::unix_name_text(message.sender_name()), holder_text(sender->inode)),
-                          kUnixAgain, kOutsiders);
+        context_.passing_obstacle(
+            fmt::format("a datagram in its queue comes from {}, outside the tree{}",
+                        kernel::unix_name_text(message.sender_name()), holder_text(sender->inode)),
+            kUnixAgain, kOutsiders);
       }
     }
   }
