@@ -160,6 +160,7 @@ void Restoration::run(const graph::Plan& plan) {
   kept_.clear();
   socket_.reset();
   far_socket_.reset();
+  run_last_actions();
 }
 
 void Restoration::run_step(const graph::Plan& plan, size_t index) {

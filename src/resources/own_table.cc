@@ -10,11 +10,13 @@
 
 namespace cairn::resources {
 
-void with_own_table(const std::function<void()>& body) {
+namespace {
+
+void on_thread_without(int shared, const std::function<void()>& body) {
   std::exception_ptr failure;
   std::thread worker([&] {
     try {
-      kernel::checked("unshare descriptor table", SYS_unshare, CLONE_FILES);
+      kernel::checked("unshare", SYS_unshare, shared);
       body();
     } catch (...) {
       failure = std::current_exception();
@@ -23,5 +25,10 @@ void with_own_table(const std::function<void()>& body) {
   worker.join();
   if (failure) std::rethrow_exception(failure);
 }
+
+}  // namespace
+
+void with_own_table(const std::function<void()>& body) { on_thread_without(CLONE_FILES, body); }
+void with_own_directory(const std::function<void()>& body) { on_thread_without(CLONE_FS, body); }
 
 }  // namespace cairn::resources

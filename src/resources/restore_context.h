@@ -1,7 +1,10 @@
 // What a kind can use while it restores. Implemented by the engine.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "graph/births.h"
@@ -42,6 +45,12 @@ class RestoredTask {
 struct HeldMemory {
   std::vector<int> mappings;
   memory::Extents pages;
+};
+
+// What the user gives for an end outside the tree (restore --inherit): a descriptor of ours, or a path.
+struct Inherited {
+  int fd = -1;
+  std::string path;
 };
 
 class RestoreContext {
@@ -93,6 +102,18 @@ class RestoreContext {
   // For cairn's own calls, what a path of the tree leads to in the tree's mount namespace.
   virtual std::string path_in_tree(const std::string& path) const { return path; }
 
+  // For what must come after all else, while the tree is still held: watching what the restore itself would stir,
+  // ending what stood in for something that is gone. Our descriptors are closed by then, so an action brings its own.
+  void at_end(std::function<void()> action) { last_actions_.push_back(std::move(action)); }
+  // The engine's.
+  void run_last_actions() {
+    for (const auto& action : last_actions_) action();
+    last_actions_.clear();
+  }
+
+  // What was given for the end of this name; null when nothing was.
+  virtual const Inherited* inherited(const std::string& /*name*/) const { return nullptr; }
+
   // One object of this type for the whole restore.
   template <typename T>
   T& once() {
@@ -103,6 +124,7 @@ class RestoreContext {
   Moment moment_ = Moment::now();
 
  private:
+  std::vector<std::function<void()>> last_actions_;
   Once once_;
 };
 

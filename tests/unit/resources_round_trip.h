@@ -138,6 +138,7 @@ class Restored final : public RestoreContext {
     for (const auto& [id, record] : records.all()) make(record);
     for (const auto& [id, record] : records.all()) kind_of(record).reach(*this, record, Milestone::CONNECTED);
     for (const auto& [id, record] : records.all()) kind_of(record).reach(*this, record, Milestone::SEALED);
+    run_last_actions();
   }
 
   const graph::RecordSet& records() const override { return records_; }
