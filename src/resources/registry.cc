@@ -27,6 +27,7 @@ namespace cairn::resources {
   KIND(file_locks) \
   KIND(fs_state) \
   KIND(inet_listener) \
+  KIND(inotify) \
   KIND(interval_timers, .sets = {kSignals}) \
   KIND(io_ports) \
   KIND(io_priority, .needs = {kPrivilege}) \

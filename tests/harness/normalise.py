@@ -76,6 +76,7 @@ ROWS: tuple[Row, ...] = (
     Row(r"/fdinfo/it_value$", _armed_or_not, "an armed timer runs on"),
     Row(r"/fdinfo/ticks$", _sub(r"^[1-9]\d*$", "some"), "an interval timer expires on and on"),
     Row(r"/fdinfo/mnt_id$", _drop, "of kernel-internal mounts; stat and link name the file"),
+    Row(r"/fdinfo/inotify$", _sub(r"ino:\S+ (.*?) fhandle.*", r"\1"), "a watched file that was put back has another inode"),
     Row(r"/fdinfo/eventfd-id$", _drop, "numbers all eventfds of the host in order of their birth"),
     Row(r"/socket/line/(unix/0|tcp6?/11|udp6?/11|packet/0|netlink/0)$", _drop, "a kernel address"),
     Row(r"/socket/line/(unix/1|tcp6?/10|udp6?/10|packet/1|netlink/7)$", _drop, "references, that of the harness too"),

@@ -1,6 +1,5 @@
 // inotify(7) with an empty queue: watches keep their numbers and masks, a gap in the numbers too, and report what
 // comes.
-// not yet: inotify is refused by name
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
