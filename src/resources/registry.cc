@@ -26,6 +26,7 @@ namespace cairn::resources {
   KIND(file) \
   KIND(file_locks) \
   KIND(fs_state) \
+  KIND(gone_process) \
   KIND(inet_listener) \
   KIND(inotify) \
   KIND(interval_timers, .sets = {kSignals}) \
@@ -47,6 +48,7 @@ namespace cairn::resources {
   KIND(parent_death_signal, .sets = {kParentDeathSignal}) \
   KIND(pending_signals, .needs = {kQuietChildren, kLimits}, .sets = {kSignals}) \
   KIND(personality) \
+  KIND(pidfd) \
   KIND(pipe) \
   KIND(pipe_end) \
   KIND(posix_timers, .needs = {kLimits}, .sets = {kSignals}) \

@@ -1,5 +1,6 @@
 // pidfd_open(2): descriptors of a living child, of a zombie and of the process itself.
-// not yet: pidfds are refused by name
+// varies: */comm (a zombie loses its name)
+// varies: */status/Name (the same)
 #include <poll.h>
 #include <signal.h>
 
