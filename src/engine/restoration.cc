@@ -76,6 +76,7 @@ void Restoration::plant_root() {
   if (parent_ != Parent::kCaller || envelope_.pids) return plant_planter(request);
   RecordId root = tree_.root().leader();
   request.wanted_pid = records_.state<image::Task>(root).tid();
+  resources::prepare_birth(*this, root, nullptr);
   tasks_[root] = plant_with_clocks(request, next_slot_++, root);
   order_.push_back(root);
 }

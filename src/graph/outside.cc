@@ -111,6 +111,16 @@ void Outside::index_mappings_of(const kernel::ProcDir& process) {
   }
 }
 
+std::vector<HostPid> Outside::holders_of(const std::string& link) {
+  index_descriptors();
+  std::vector<HostPid> found;
+  auto [begin, end] = by_link_.equal_range(link);
+  for (auto place = begin; place != end; ++place) {
+    if (!is_child_of_ours(place->second)) found.push_back(place->second);
+  }
+  return found;
+}
+
 std::optional<Outside::Holder> Outside::holder_of(const std::string& link) {
   index_descriptors();
   return find(by_link_, link);

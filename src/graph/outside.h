@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/ids.h"
 #include "kernel/procfs.h"
@@ -32,6 +33,7 @@ class Outside {
 
   // Who has a descriptor with this link ("pipe:[123]", "/run/queue").
   std::optional<Holder> holder_of(const std::string& link);
+  std::vector<HostPid> holders_of(const std::string& link);
   // Who has a descriptor of a file that has lost its name, or was made without one.
   std::optional<Holder> holder_of_nameless(dev_t device, ino_t inode);
   // Who maps such a file.

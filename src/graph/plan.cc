@@ -167,6 +167,7 @@ class PlanBuilder {
     edge(creator.id, image::MADE, child.leader(), image::BORN, "it inherits what its creator is at first");
     if (birth.session == Birth::Session::kAfterSetsid) {
       edge(creator.id, image::CONNECTED, child.leader(), image::BORN, "it inherits the session of its creator");
+      heirs_.emplace(creator.id, child.leader());
     } else if (birth.session == Birth::Session::kBeforeSetsid) {
       edge(child.leader(), image::BORN, creator.id, image::CONNECTED,
            "it stays in the session that its creator leaves");
@@ -246,6 +247,7 @@ class PlanBuilder {
   }
 
   void add_owner_edges(const Record& record, size_t mine, RecordId actor) {
+    if (facts_of(record).sets.contains(Trait::kHeritage)) return add_heritage_edges(mine, tree_.process_of(actor));
     edge(actor, image::TABLED, record.id, image::MADE, "attributes follow memory and descriptors");
     if (facts_of(records_.at(record.owner)).shape == Shape::kShared)
       edge(record.owner, image::MADE, record.id, image::MADE, "what it hangs on is there");
@@ -254,6 +256,12 @@ class PlanBuilder {
       if (thread != actor && actor == tree_.process(tree_.process_of(actor)).leader())
         edge(node(thread, image::BORN), mine, "threads are born by a task that can still do all");
     }
+  }
+
+  void add_heritage_edges(size_t mine, RecordId process) {
+    edge(node(process, image::CONNECTED), mine, "the session is there");
+    auto [first, last] = heirs_.equal_range(process);
+    for (; first != last; ++first) edge(mine, node(first->second, image::BORN), "it inherits this with the session");
   }
 
   void add_quiet_edges(size_t mine, RecordId actor) {
@@ -366,6 +374,7 @@ class PlanBuilder {
   std::unordered_map<const image::Schema*, KindFacts> facts_;
   std::vector<Node> nodes_;
   std::map<RecordId, size_t> first_;
+  std::multimap<RecordId, RecordId> heirs_;            // leader of a session -> first tasks of children born into it
   std::multimap<RecordId, RecordId> settle_children_;  // parent -> children that die during the restore
 };
 

@@ -24,6 +24,7 @@ enum class Trait : uint8_t {
   kQuietChildren,      // every zombie child has died, so that SIGCHLD is no longer raised
   kBareThreads,        // that threads which are still to be born inherit nothing special
   kSignals,            // no signal can be delivered or lost any more
+  kHeritage,  // what a session leader has for all who are born into its session: set as soon as that is started
 };
 using Traits = std::set<Trait>;
 

@@ -40,6 +40,12 @@ class CheckContext {
   // only cairn's own ids are known.
   virtual bool has_own_pids() const { return false; }
   virtual bool has_own_users() const { return false; }
+  // Whether the user said that this file may have changed (restore --accept-changed).
+  virtual bool accepts_change(const std::string& /*path*/) const { return false; }
+  // What the user gave for the end of this name; null when nothing was.
+  virtual const Inherited* inherited(const std::string& /*name*/) const { return nullptr; }
+  // The restorer waits for the tree, which has its terminal meanwhile.
+  virtual bool in_foreground() const { return false; }
   void add(Precondition precondition) { preconditions_.push_back(std::move(precondition)); }
   const std::vector<Precondition>& preconditions() const { return preconditions_; }
 
@@ -180,6 +186,17 @@ class AnyAttributeKind {
   virtual ~AnyAttributeKind() = default;
   virtual Level level() const = 0;
   virtual AnyReading describe_any(DescribeContext& context, const TaskView& task, tracee::Batch& batch) const = 0;
+};
+
+// What a task can only get at its birth, from the value that its creator has at that moment: an attribute kind that
+// derives from this too sets it in the creator. It must clobber kBareThreads (its row in registry.cc), so that the
+// creator gets its own value back when it has made its threads.
+class BornWith {
+ public:
+  virtual ~BornWith() = default;
+  // `creator`: where to put calls, right before the call that makes the task. Null: cairn itself makes it, in the
+  // calling thread.
+  virtual void before_birth(RestoreContext& context, const Record& record, RestoredTask* creator) const = 0;
 };
 
 template <typename State, Level kLevel>

@@ -69,7 +69,7 @@ namespace cairn::resources {
   KIND(task) \
   KIND(thp_disable) \
   KIND(thread_pointers) \
-  KIND(timer_slack) \
+  KIND(timer_slack, .clobbers = {kBareThreads}) \
   KIND(timerfd) \
   KIND(trapped_instructions) \
   KIND(udp_socket) \
@@ -98,6 +98,18 @@ std::vector<Faced<Face>> kinds_with_face() {
   }
   return found;
 }
+
+// The attributes of each task that it is born with.
+struct BirthAttributes {
+  std::optional<std::multimap<RecordId, const Record*>> by_task;
+
+  void find(const graph::RecordSet& records) {
+    by_task.emplace();
+    for (const Faced<BornWith>& kind : kinds_with_face<BornWith>()) {
+      for (const Record* record : records.of_kind(kind.kind->name())) by_task->emplace(record->owner, record);
+    }
+  }
+};
 
 }  // namespace
 
@@ -160,6 +172,15 @@ const Faced<AnyStructureKind>& structure(Level level) {
     if (kind.face->level() == level) return kind;
   }
   throw Error("internal error: a structure without a kind");
+}
+
+void prepare_birth(RestoreContext& context, RecordId task, RestoredTask* creator) {
+  auto& attributes = context.once<BirthAttributes>();
+  if (!attributes.by_task) attributes.find(context.records());
+  auto [first, last] = attributes.by_task->equal_range(task);
+  for (; first != last; ++first) {
+    dynamic_cast<const BornWith&>(kind_of(*first->second)).before_birth(context, *first->second, creator);
+  }
 }
 
 }  // namespace cairn::resources

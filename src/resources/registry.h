@@ -33,5 +33,7 @@ const std::vector<Faced<AnyDescriptionKind>>& description_kinds();
 const std::vector<Faced<AnyDescriptionAttributeKind>>& description_attributes();
 const std::vector<Faced<AnyAttributeKind>>& attributes(Level level);
 const Faced<AnyStructureKind>& structure(Level level);
+// Before this task is cloned: sets in its creator what it is born with (kind.h: BornWith).
+void prepare_birth(RestoreContext& context, RecordId task, RestoredTask* creator);
 
 }  // namespace cairn::resources

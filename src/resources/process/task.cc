@@ -6,6 +6,7 @@
 
 #include "kernel/clone.h"
 #include "resources/kind.h"
+#include "resources/registry.h"
 
 namespace cairn::resources {
 namespace {
@@ -91,6 +92,7 @@ class TaskKind final : public TypedKind<image::Task> {
 
   static void give_birth(RestoreContext& context, RecordId record, RestoredTask& creator, const image::Task& state,
                          uint64_t flags, int exit_signal = 0) {
+    prepare_birth(context, record, &creator);
     tracee::Batch& batch = creator.room(1, sizeof(kernel::CloneArguments) + sizeof(pid_t));
     pid_t tid = state.tid();
     kernel::CloneArguments arguments{};
