@@ -9,10 +9,13 @@ namespace cairn::resources {
 // the name orders attributes of one task among themselves: .needs, .sets, .clobbers (graph::Trait).
 // clang-format off
 #define CAIRN_KINDS(KIND) \
+  KIND(address_tagging) \
   KIND(affinity, .needs = {kPrivilege}) \
+  KIND(autogroup, .needs = {kPrivilege}) \
   KIND(cgroup, .needs = {kPrivilege}) \
   KIND(child_subreaper) \
   KIND(comm) \
+  KIND(core_scheduling) \
   KIND(coredump_filter, .needs = {kPrivilege}) \
   KIND(cpu) \
   KIND(credentials, .clobbers = {kPrivilege, kDumpable, kParentDeathSignal, kCapabilities}) \
@@ -30,6 +33,7 @@ namespace cairn::resources {
   KIND(inet_listener) \
   KIND(inotify) \
   KIND(interval_timers, .sets = {kSignals}) \
+  KIND(io_flusher, .needs = {kPrivilege}) \
   KIND(io_ports) \
   KIND(io_priority, .needs = {kPrivilege}) \
   KIND(keyrings) \
