@@ -167,8 +167,8 @@ class InotifyKind final : public DescriptionKind<image::Inotify> {
   void seal(RestoreContext& context, const image::Inotify& state, int fd) const override {
     if (state.watches().empty()) return;
     auto own = std::make_shared<OwnedFd>(kernel::duplicate(fd));
-    context.at_end([own, &state] {
-      for (const image::InotifyWatch& watch : state.watches()) add(own->get(), watch);
+    context.at_end([own, &context, &state] {
+      for (const image::InotifyWatch& watch : state.watches()) add(context, own->get(), watch);
     });
   }
 
@@ -191,13 +191,14 @@ class InotifyKind final : public DescriptionKind<image::Inotify> {
     if (auto path = describe_path(context, found)) *state.mutable_file() = std::move(*path);
   }
 
-  static void add(int fd, const image::InotifyWatch& watch) {
+  static void add(const RestoreContext& context, int fd, const image::InotifyWatch& watch) {
     within([&] { return fmt::format("watch {} of {}", watch.number(), watch.file().path()); },
            [&] {
              kernel::checked("INOTIFY_IOC_SETNEXTWD", SYS_ioctl, fd, kSetNextNumber, watch.number());
              // The name may be that of a symbolic link itself.
-             long number = kernel::checked("inotify_add_watch", SYS_inotify_add_watch, fd,
-                                           kernel::arg(watch.file().path().c_str()), watch.mask() | IN_DONT_FOLLOW);
+             std::string path = context.path_in_tree(watch.file().path());
+             long number = kernel::checked("inotify_add_watch", SYS_inotify_add_watch, fd, kernel::arg(path.c_str()),
+                                           watch.mask() | IN_DONT_FOLLOW);
              if (number != watch.number()) throw Error(fmt::format("it became watch {}", number));
            });
   }
