@@ -1,5 +1,6 @@
 // inotify(7): watches on files, directories, a symbolic link itself and what the program has moved since; one-shot and
 // large numbers, several instances, and none of the restore's own work is reported.
+// modes: not user, namespaces (only root of the host finds a watched file that nobody has open)
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>

@@ -1,5 +1,6 @@
 // inotify(7) with an empty queue: watches keep their numbers and masks, a gap in the numbers too, and report what
 // comes.
+// modes: not user, namespaces (only root of the host finds a watched file that nobody has open)
 #include <sys/inotify.h>
 #include <sys/stat.h>
 

@@ -1,5 +1,6 @@
 // pidfd_open(2): descriptors of children that were waited for: they are the same process still, and tell its status; in
 // another process too, and beside one of a thread group's leader as a thread.
+// modes: not user (what stands in for a process that is gone is no member of a new pid namespace)
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>

@@ -1,6 +1,7 @@
 // pidfd_open(2): descriptors of a living child, of a zombie and of the process itself.
 // varies: */comm (a zombie loses its name)
 // varies: */status/Name (the same)
+// varies: */status/Cap* (a zombie that an ordinary user restores has died with the capabilities of its user namespace)
 #include <poll.h>
 #include <signal.h>
 

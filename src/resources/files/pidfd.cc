@@ -2,9 +2,9 @@
 // for the process. What else can be asked through it is state of the process.
 //
 // A descriptor of a process of the tree is opened once that is born; of a zombie before it dies. For a process that is
-// gone a child of cairn stands in, which ends with the recorded status and is waited for before the tree runs. Refused:
-// descriptors of processes outside the tree, of single threads other than the first (whose birth comes after the
-// descriptor table), and extended attributes.
+// gone a child of cairn stands in, which ends with the recorded status and is waited for before the tree runs; so the
+// tree must come back in cairn's own pid namespace. Refused: descriptors of processes outside the tree, of single
+// threads other than the first (whose birth comes after the descriptor table), and extended attributes.
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -118,6 +118,13 @@ class GoneProcessKind final : public ObjectKind<image::GoneProcess> {
     auto child = StandIn::start(context.records(), state.exit_status());
     context.at_end([child] { child->end(); });
     return kernel::pidfd_open(child->pid());
+  }
+
+  // PIDFD_GET_INFO tells nothing about processes outside the pid namespace of who asks.
+  void check(CheckContext& context, const image::GoneProcess&) const override {
+    if (!context.has_own_pids()) return;
+    context.add({"descriptor of a process that is gone", "the tree must come back in cairn's own pid namespace", false,
+                 "it gets a new one"});
   }
 };
 
