@@ -46,9 +46,20 @@ bool enter_clocks(const std::string& offsets, Answer& answer) {
   return done("setns(CLONE_NEWTIME)", ::setns(space, kernel::kCloneNewTime));
 }
 
+// CLONE_CLEAR_SIGHAND resets handlers only: what cairn ignores, as nohup(1) and shells' background jobs do, would be
+// ignored by the tree as well.
+void reset_signals() {
+  constexpr struct {  // of the kernel, not what signal(2) of the C library would make of it
+    unsigned long handler, flags, restorer, mask;
+  } kDefault{};
+  for (int signal = 1; signal < _NSIG; ++signal)
+    ::syscall(SYS_rt_sigaction, signal, &kDefault, nullptr, sizeof(kDefault.mask));
+}
+
 [[noreturn]] void be_planter(const PlanterRequest& request, const std::string& offsets,
                              const tracee::SharedSpace& space) {
   Answer answer;
+  reset_signals();
   enter_clocks(offsets, answer);
   auto start = reinterpret_cast<void*>(space.code().value & ~uint64_t{0xfff});
   void* code =
