@@ -24,9 +24,11 @@ _cairn() {
 
   local options
   case $command in
-    checkpoint) options="--output --replace --then --timeout $common" ;;
-    restore | restart) options="--detach --sibling --new-pids --pidfile --dry-run $common" ;;
-    check) options="--timeout $common" ;;
+    checkpoint) options="--output --replace --then --timeout --external $common" ;;
+    restore | restart)
+      options="--detach --sibling --new-pids --pidfile --accept-changed --inherit --dry-run $common"
+      ;;
+    check) options="--timeout --external $common" ;;
     inspect) options=$common ;;
     *) options="--version $common" ;;
   esac

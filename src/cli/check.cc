@@ -1,4 +1,4 @@
-// cairn check [--timeout SECONDS] PID
+// cairn check [--timeout SECONDS] [--external NAME]... PID
 #include <memory>
 
 #include "base/error.h"
@@ -14,6 +14,7 @@ namespace {
 struct Options {
   int pid = 0;
   double timeout = 10;
+  std::vector<std::string> external;
 };
 
 constexpr const char* kExamples = R"(Examples:
@@ -31,7 +32,8 @@ std::string verdict(const Options& options, const std::vector<graph::Obstacle>& 
 }
 
 int run(const Options& options, const Common& common) {
-  auto obstacles = engine::check({options.pid}, to_milliseconds(options.timeout));
+  auto obstacles = engine::check({options.pid}, to_milliseconds(options.timeout),
+                                 {options.external.begin(), options.external.end()});
   if (common.json()) {
     print(JsonObject().flag("ok", obstacles.empty()).json("obstacles", obstacles_json(obstacles)).str());
   } else if (!common.quiet) {
@@ -45,6 +47,7 @@ int run(const Options& options, const Common& common) {
 Run declare_check(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_timeout(app, options->timeout, "Give up after this time; 10 by default");
+  add_external(app, options->external);
   add_pid(app, options->pid, "The process at the top of the tree");
   app.footer(kExamples);
   return [options](const Common& common) { return run(*options, common); };

@@ -1,4 +1,4 @@
-// cairn checkpoint [--output DIR] [--replace] [--then resume|kill|stop] [--timeout SECONDS] PID
+// cairn checkpoint [--output DIR] [--replace] [--then resume|kill|stop] [--timeout SECONDS] [--external NAME]... PID
 #include "engine/checkpoint.h"
 
 #include <memory>
@@ -17,6 +17,7 @@ struct Options {
   bool replace = false;
   std::string then = "resume";
   double timeout = 10;
+  std::vector<std::string> external;
 };
 
 constexpr const char* kExamples = R"(Examples:
@@ -60,6 +61,7 @@ engine::CheckpointResult take(const Options& options, const Common& common) {
   wanted.existing = options.replace ? image::Existing::kReplace : image::Existing::kRefuse;
   wanted.then = then(options);
   wanted.timeout = to_milliseconds(options.timeout);
+  wanted.external = {options.external.begin(), options.external.end()};
   wanted.progress = progress.callback();
   return engine::checkpoint(wanted);
 }
@@ -85,6 +87,7 @@ Run declare_checkpoint(CLI::App& app) {
       ->type_name("ACTION")
       ->check(CLI::IsMember({"resume", "kill", "stop"}));
   add_timeout(app, options->timeout, "Give up, and put everything back, after this time; 10 by default");
+  add_external(app, options->external);
   add_pid(app, options->pid, "The process at the top of the tree");
   app.footer(kExamples);
   return [options](const Common& common) { return run(*options, common); };

@@ -32,6 +32,14 @@ void add_timeout(CLI::App& app, double& seconds, const std::string& meaning) {
   app.add_option("--timeout", seconds, meaning)->type_name("SECONDS")->check(rule(check_timeout));
 }
 
+void add_external(CLI::App& app, std::vector<std::string>& names) {
+  app.add_option("--external", names,
+                 "A descriptor, as its link in /proc/PID/fd, whose other end is outside: a restore puts what "
+                 "--inherit gives there. May be repeated")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+}
+
 void add_pid(CLI::App& app, int& pid, const std::string& meaning) {
   app.add_option("PID", pid, meaning)->type_name("")->required()->check(rule(check_pid));
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace cairn::cli {
 
@@ -40,6 +41,8 @@ constexpr Command kCommands[] = {
 
 // A time limit in seconds, with fractions.
 void add_timeout(CLI::App& app, double& seconds, const std::string& meaning);
+// Names of descriptors that are ends outside the tree.
+void add_external(CLI::App& app, std::vector<std::string>& names);
 // A positional process id.
 void add_pid(CLI::App& app, int& pid, const std::string& meaning);
 std::chrono::milliseconds to_milliseconds(double seconds);

@@ -1,6 +1,8 @@
-// cairn restore [--detach | --sibling] [--new-pids] [--pidfile FILE] [--dry-run] IMAGE
+// cairn restore [--detach | --sibling] [--new-pids] [--pidfile FILE] [--accept-changed PATH]...
+// [--inherit NAME=GIVEN]... [--dry-run] IMAGE
 #include "engine/restore.h"
 
+#include <charconv>
 #include <memory>
 
 #include "base/error.h"
@@ -18,6 +20,7 @@ namespace {
 
 struct Options {
   std::string image, pid_file;
+  std::vector<std::string> accept_changed, inherit;
   bool detach = false, sibling = false, new_pids = false, dry_run = false;
 };
 
@@ -38,10 +41,27 @@ engine::Parent parent(const Options& options) {
   return options.sibling ? engine::Parent::kCaller : engine::Parent::kCairn;
 }
 
+// NAME=fd:N or NAME=path:FILE; the name may have an = in it.
+std::pair<std::string, resources::Inherited> parse_inherited(const std::string& text) {
+  constexpr std::string_view kFd = "=fd:", kPath = "=path:";
+  size_t fd = text.rfind(kFd), path = text.rfind(kPath);
+  if (path != std::string::npos && (fd == std::string::npos || path < fd))
+    return {text.substr(0, path), {.path = text.substr(path + kPath.size())}};
+  resources::Inherited given;
+  std::string_view number = fd == std::string::npos ? "" : std::string_view(text).substr(fd + kFd.size());
+  if (std::from_chars(number.data(), number.data() + number.size(), given.fd).ptr != number.data() + number.size() ||
+      given.fd < 0)
+    throw Error(fmt::format("--inherit {}: it must be NAME=fd:N or NAME=path:FILE", text), Failure::kUsage);
+  return {text.substr(0, fd), std::move(given)};
+}
+
 engine::RestoreOptions engine_options(const Options& options) {
-  return {.image = options.image,
-          .parent = parent(options),
-          .pids = options.new_pids ? engine::Pids::kFresh : engine::Pids::kAsPossible};
+  engine::RestoreOptions wanted{.image = options.image,
+                                .parent = parent(options),
+                                .pids = options.new_pids ? engine::Pids::kFresh : engine::Pids::kAsPossible};
+  wanted.accept_changed = {options.accept_changed.begin(), options.accept_changed.end()};
+  for (const std::string& text : options.inherit) wanted.inherit.insert(parse_inherited(text));
+  return wanted;
 }
 
 std::string result_text(const Options& options, const engine::RestoreResult& result) {
@@ -124,6 +144,15 @@ Run declare_restore(CLI::App& app) {
   app.add_flag("--new-pids", options->new_pids,
                "Restore into a pid namespace of its own, where all ids are free; always so for who may not choose ids");
   app.add_option("--pidfile", options->pid_file, "Write the root's id here before it runs")->type_name("FILE");
+  app.add_option("--accept-changed", options->accept_changed,
+                 "This file may have changed since the checkpoint; its path as the image has it. May be repeated")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+  app.add_option("--inherit", options->inherit,
+                 "What takes the place of a descriptor that was named --external: fd:N of this command, or path:FILE. "
+                 "May be repeated")
+      ->type_name("NAME=GIVEN")
+      ->allow_extra_args(false);
   app.add_flag("--dry-run", options->dry_run, "Only show the preconditions, with their state, and the plan");
   app.add_option("IMAGE", options->image, "Directory of the image")->type_name("")->required();
   app.footer(kExamples);

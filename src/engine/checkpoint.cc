@@ -121,7 +121,7 @@ void Checkpoint::hold() {
 }
 
 void Checkpoint::describe() {
-  state_->description.emplace(*state_->hold);
+  state_->description.emplace(*state_->hold, state_->options.external);
   state_->description->describe();
   judge(*state_->description);
 }
@@ -207,9 +207,10 @@ CheckpointResult checkpoint(const CheckpointOptions& options) {
                 });
 }
 
-std::vector<graph::Obstacle> check(HostPid root, std::chrono::milliseconds timeout) {
+std::vector<graph::Obstacle> check(HostPid root, std::chrono::milliseconds timeout,
+                                   const std::set<std::string>& external) {
   tracee::Hold hold = tracee::Hold::tree(root_of_tree(root), Clock::now() + timeout);
-  Description description(hold);
+  Description description(hold, external);
   description.describe();
   std::vector<graph::Obstacle> obstacles;
   try {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct CheckpointOptions {
   image::Existing existing = image::Existing::kRefuse;
   Then then = Then::kResume;
   std::chrono::milliseconds timeout{10'000};  // for holding the tree, and for obstacles that may go away by themselves
+  std::set<std::string> external;             // links of descriptors that are ends outside the tree
   ProgressCallback progress;                  // may be empty
 };
 
@@ -60,6 +62,7 @@ class Checkpoint {
 CheckpointResult checkpoint(const CheckpointOptions& options);
 
 // Every obstacle of the tree below `root`, now; empty when it can be checkpointed. Changes nothing.
-std::vector<graph::Obstacle> check(HostPid root, std::chrono::milliseconds timeout);
+std::vector<graph::Obstacle> check(HostPid root, std::chrono::milliseconds timeout,
+                                   const std::set<std::string>& external = {});
 
 }  // namespace cairn::engine

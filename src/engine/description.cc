@@ -376,7 +376,9 @@ RecordId Description::description_of(OwnedFd file, HostPid process, int flags) {
   return id;
 }
 
-void Description::describe_view(RecordId id, const resources::DescriptionView& view) {
+const resources::Faced<resources::AnyDescriptionKind>* Description::kind_for(
+    const resources::DescriptionView& view) const {
+  if (external_.contains(view.link())) return &resources::external_ends();
   const resources::Faced<resources::AnyDescriptionKind>* found = nullptr;
   for (const auto& kind : resources::description_kinds()) {
     if (!kind.face->recognises(view)) continue;
@@ -386,8 +388,15 @@ void Description::describe_view(RecordId id, const resources::DescriptionView& v
     }
     found = &kind;
   }
+  return found;
+}
+
+void Description::describe_view(RecordId id, const resources::DescriptionView& view) {
+  const auto* found = kind_for(view);
   if (found == nullptr) {
-    obstacle(fmt::format("it is {}, which cairn cannot keep yet", view.link()), "close it before the checkpoint",
+    obstacle(fmt::format("it is {}, which cairn cannot keep yet", view.link()),
+             fmt::format("close it before the checkpoint, or let a restore put something else there (--external '{}')",
+                         view.link()),
              "unsupported objects");
     return;
   }

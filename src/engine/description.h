@@ -17,7 +17,9 @@ namespace cairn::engine {
 
 class Description final : public resources::DescribeContext {
  public:
-  explicit Description(tracee::Hold& hold) : hold_(hold) {}
+  // `external`: names of descriptors (their links) that stand for ends outside the tree.
+  explicit Description(tracee::Hold& hold, std::set<std::string> external = {})
+      : hold_(hold), external_(std::move(external)) {}
 
   // Describes the whole tree to a fixed point.
   void describe();
@@ -83,10 +85,12 @@ class Description final : public resources::DescribeContext {
   void finish_readings();
   RecordId describe_once(OwnedFd duplicate, HostPid holder, int number);
   void describe_view(RecordId id, const resources::DescriptionView& view);
+  const resources::Faced<resources::AnyDescriptionKind>* kind_for(const resources::DescriptionView& view) const;
   void order_by_numbers();
   void learn_numbers(const tracee::HeldProcess& process);
 
   tracee::Hold& hold_;
+  std::set<std::string> external_;
   graph::RecordSet records_;
   std::vector<graph::Obstacle> obstacles_;
   std::vector<std::string> places_;

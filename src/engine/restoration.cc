@@ -153,6 +153,12 @@ bool Restoration::root_starts_session() const {
   return parent_ == Parent::kNobody && tree_.root().state->session() == 0;
 }
 
+const resources::Inherited* Restoration::inherited(const std::string& name) const {
+  if (given_ == nullptr) return nullptr;
+  auto place = given_->find(name);
+  return place == given_->end() ? nullptr : &place->second;
+}
+
 void Restoration::run(const graph::Plan& plan) {
   for (size_t i = 0; i < plan.steps().size(); ++i) run_step(plan, i);
   flush_everything();

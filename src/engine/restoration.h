@@ -20,6 +20,8 @@ class Restoration final : public resources::RestoreContext {
   // Kills and reaps every task that was made, unless release() was called.
   ~Restoration() override;
 
+  // What the user gives for ends outside the tree; it must outlive run().
+  void inherit(const std::map<std::string, resources::Inherited>& given) { given_ = &given; }
   void run(const graph::Plan& plan);
   void release();
   // The root, or the init that is our caller's child in its place.
@@ -47,6 +49,7 @@ class Restoration final : public resources::RestoreContext {
   std::string path_in_tree(const std::string& path) const override;
   Root root_origin() const override;
   bool root_starts_session() const override;
+  const resources::Inherited* inherited(const std::string& name) const override;
 
  private:
   struct Expected {
@@ -75,6 +78,7 @@ class Restoration final : public resources::RestoreContext {
   Parent parent_;
   Envelope envelope_;
   bool released_ = false;
+  const std::map<std::string, resources::Inherited>* given_ = nullptr;
 
   RemoteAddress batch_start_{};
   std::unique_ptr<tracee::SharedSpace> space_;

@@ -7,8 +7,9 @@ namespace {
 
 class Checks final : public resources::CheckContext {
  public:
-  Checks(const graph::RecordSet& records, const graph::Tree& tree, const image::Head& head, const Envelope& envelope)
-      : records_(records), tree_(tree), head_(head), envelope_(envelope) {
+  Checks(const graph::RecordSet& records, const graph::Tree& tree, const image::Head& head,
+         const RestoreOptions& options, const Envelope& envelope)
+      : records_(records), tree_(tree), head_(head), options_(options), envelope_(envelope) {
     if (!envelope_.pids) return;
     std::string problem = envelope_problem(envelope_);
     add({"cairn",
@@ -21,11 +22,18 @@ class Checks final : public resources::CheckContext {
   const image::Head& head() const override { return head_; }
   bool has_own_pids() const override { return envelope_.pids; }
   bool has_own_users() const override { return envelope_.user; }
+  bool in_foreground() const override { return options_.parent == Parent::kCairn; }
+  bool accepts_change(const std::string& path) const override { return options_.accept_changed.contains(path); }
+  const resources::Inherited* inherited(const std::string& name) const override {
+    auto place = options_.inherit.find(name);
+    return place == options_.inherit.end() ? nullptr : &place->second;
+  }
 
  private:
   const graph::RecordSet& records_;
   const graph::Tree& tree_;
   const image::Head& head_;
+  const RestoreOptions& options_;
   const Envelope& envelope_;
 };
 
@@ -62,7 +70,7 @@ struct Restore::State {
   }
 
   void check() {
-    Checks checks(records, *tree, image->head(), envelope);
+    Checks checks(records, *tree, image->head(), options, envelope);
     for (const auto& [id, record] : records.all()) resources::kind_of(record).check(checks, record);
     check_parent(checks);
     preconditions = checks.preconditions();
@@ -95,6 +103,7 @@ void Restore::open() {
 void Restore::build() {
   state_->restoration.emplace(state_->records, *state_->tree, state_->births, *state_->image, state_->options.parent,
                               state_->envelope);
+  state_->restoration->inherit(state_->options.inherit);
   state_->restoration->run(*state_->plan);
   state_->root = state_->restoration->reported_pid();
 }

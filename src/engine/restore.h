@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "engine/init.h"
 #include "engine/progress.h"
 #include "graph/obstacle.h"
+#include "resources/restore_context.h"
 
 namespace cairn::engine {
 
@@ -21,7 +24,9 @@ struct RestoreOptions {
   std::string image;
   Parent parent = Parent::kCairn;
   Pids pids = Pids::kAsPossible;
-  ProgressCallback progress;  // may be empty
+  std::set<std::string> accept_changed = {};                 // paths whose files may have changed since the checkpoint
+  std::map<std::string, resources::Inherited> inherit = {};  // by the names of ends outside the tree
+  ProgressCallback progress = {};                            // may be empty
 };
 
 struct RestoreResult {

@@ -27,7 +27,8 @@ enum class Change {
   kGrowth,  // it was open for writing: it may have grown
   kAny,     // it must only exist (directories, files that the kernel makes up)
 };
-// Adds the precondition that the path leads to such a file.
+// Adds the precondition that the path leads to such a file. Where the user accepts a change of the file, its type is
+// all that is asked for.
 void check_path(CheckContext& context, const image::FilePath& path, Change allowed);
 // Why a file isn't the one that was recorded; empty when it is. `found`: what the path leads to now, if anything.
 std::string difference(const image::FilePath& path, const std::optional<struct stat>& found, Change allowed);

@@ -1,5 +1,6 @@
 #include "resources/registry.h"
 
+#include <algorithm>
 #include <map>
 #include <unordered_map>
 
@@ -23,6 +24,7 @@ namespace cairn::resources {
   KIND(dumpable, .sets = {kDumpable}, .clobbers = {kPrivilege}) \
   KIND(epoll) \
   KIND(eventfd) \
+  KIND(external) \
   KIND(fd_table) \
   KIND(fifo) \
   KIND(fifo_end) \
@@ -152,6 +154,14 @@ graph::KindFacts facts_of(const std::string& kind) {
 const std::vector<Faced<AnyDescriptionKind>>& description_kinds() {
   static const auto kKinds = kinds_with_face<AnyDescriptionKind>();
   return kKinds;
+}
+
+const Faced<AnyDescriptionKind>& external_ends() {
+  static const auto kEnds = [] {
+    auto kinds = kinds_with_face<AnyDescriptionKind>();
+    return *std::ranges::find(kinds, &external_kind(), &Faced<AnyDescriptionKind>::kind);
+  }();
+  return kEnds;
 }
 
 const std::vector<Faced<AnyDescriptionAttributeKind>>& description_attributes() {

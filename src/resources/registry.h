@@ -31,6 +31,8 @@ struct Faced {
 };
 const std::vector<Faced<AnyDescriptionKind>>& description_kinds();
 const std::vector<Faced<AnyDescriptionAttributeKind>>& description_attributes();
+// The kind of descriptions that the user named as ends outside the tree; it recognises none by itself.
+const Faced<AnyDescriptionKind>& external_ends();
 const std::vector<Faced<AnyAttributeKind>>& attributes(Level level);
 const Faced<AnyStructureKind>& structure(Level level);
 // Before this task is cloned: sets in its creator what it is born with (kind.h: BornWith).

@@ -1,0 +1,111 @@
+"""What only the user can decide, by the command line: ends outside the tree, files that may have changed. Wants root.
+
+    python3 tests/cli/test_choices.py CAIRN
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+import unittest
+from pathlib import Path
+
+CAIRN = ""
+
+
+def cairn(*arguments: str, fds: tuple[int, ...] = ()) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [CAIRN, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, pass_fds=fds
+    )
+
+
+class Choices(unittest.TestCase):
+    def setUp(self) -> None:
+        if os.geteuid() != 0:
+            self.skipTest("restoring needs root")
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = Path(directory.name)
+        self.image = str(self.directory / "image.cairn")
+        self.pid_file = self.directory / "pid"
+
+    def start(self, *command: str, **streams) -> subprocess.Popen:
+        streams = {"stderr": subprocess.DEVNULL, "cwd": self.directory, "start_new_session": True, **streams}
+        process = subprocess.Popen(command, **streams)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+    def restore(self, *options: str, fds: tuple[int, ...] = ()) -> subprocess.CompletedProcess:
+        done = cairn("restore", "--detach", "--pidfile", str(self.pid_file), *options, self.image, fds=fds)
+        if done.returncode == 0:
+            pid = int(self.pid_file.read_text())
+            self.addCleanup(lambda: subprocess.run(["kill", "-9", str(pid)], stderr=subprocess.DEVNULL, check=False))
+        return done
+
+
+class ExternalEnds(Choices):
+    def test_pipes_to_outside_are_given_at_the_restore(self) -> None:
+        cat = self.start("cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        names = [os.readlink(f"/proc/{cat.pid}/fd/{number}") for number in (0, 1)]
+        refused = cairn("check", str(cat.pid))
+        self.assertEqual(refused.returncode, 3)
+        external = [word for name in names for word in ("--external", name)]
+        self.assertEqual(cairn("check", *external, str(cat.pid)).returncode, 0)
+        done = cairn("checkpoint", *external, "--then", "kill", "--output", self.image, str(cat.pid))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        cat.wait()
+
+        unmet = self.restore("--inherit", f"{names[0]}=path:/dev/null")
+        self.assertEqual(unmet.returncode, 4)
+        self.assertIn(names[1], unmet.stderr)
+
+        reading, to_cat = os.pipe()
+        from_cat, writing = os.pipe()
+        wrong = self.restore(
+            "--inherit", f"{names[0]}=fd:{writing}", "--inherit", f"{names[1]}=fd:{writing}", fds=(writing,)
+        )
+        self.assertEqual(wrong.returncode, 4, wrong.stderr)
+        log = self.directory / "log"
+        log.touch()
+        done = self.restore(
+            "--inherit", f"{names[0]}=fd:{reading}", "--inherit", f"{names[1]}=fd:{writing}", fds=(reading, writing)
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for end in (reading, writing):
+            os.close(end)
+        os.write(to_cat, b"through")
+        self.assertEqual(os.read(from_cat, 100), b"through")
+        os.close(to_cat)
+        self.assertEqual(os.read(from_cat, 100), b"")
+
+    def test_wrong_usage(self) -> None:
+        for given in ("pipe:[1]", "pipe:[1]=fd:x", "pipe:[1]=fd:"):
+            self.assertEqual(cairn("restore", "--detach", "--inherit", given, self.image).returncode, 2, given)
+
+
+class ChangedFiles(Choices):
+    def test_the_check_of_a_file_can_be_overridden(self) -> None:
+        path = self.directory / "input"
+        path.write_text("old")
+        with open(path) as stream:
+            sleep = self.start("sleep", "1000", stdin=stream, stdout=subprocess.DEVNULL)
+        done = cairn("checkpoint", "--then", "kill", "--output", self.image, str(sleep.pid))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        sleep.wait()
+        path.write_text("newer")
+        unmet = self.restore()
+        self.assertEqual(unmet.returncode, 4)
+        self.assertIn(str(path), unmet.stderr)
+        self.assertEqual(self.restore("--accept-changed", str(path) + ".other").returncode, 4)
+        done = self.restore("--accept-changed", str(path))
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+
+if __name__ == "__main__":
+    CAIRN = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
