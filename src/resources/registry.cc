@@ -16,6 +16,7 @@ namespace cairn::resources {
   KIND(cgroup, .needs = {kPrivilege}) \
   KIND(child_subreaper) \
   KIND(comm) \
+  KIND(controlling_terminal, .needs = {kPrivilege}, .sets = {kHeritage}) \
   KIND(core_scheduling) \
   KIND(coredump_filter, .needs = {kPrivilege}) \
   KIND(cpu) \
@@ -30,6 +31,7 @@ namespace cairn::resources {
   KIND(fifo_end) \
   KIND(file) \
   KIND(file_locks) \
+  KIND(foreground_group, .needs = {kPrivilege}) \
   KIND(fs_state) \
   KIND(gone_process) \
   KIND(inet_listener) \
@@ -51,6 +53,7 @@ namespace cairn::resources {
   KIND(nameless_content) \
   KIND(nameless_file) \
   KIND(oom_score, .needs = {kPrivilege}) \
+  KIND(outer_terminal) \
   KIND(parent_death_signal, .sets = {kParentDeathSignal}) \
   KIND(pending_signals, .needs = {kQuietChildren, kLimits}, .sets = {kSignals}) \
   KIND(personality) \
@@ -60,6 +63,7 @@ namespace cairn::resources {
   KIND(posix_timers, .needs = {kLimits}, .sets = {kSignals}) \
   KIND(process) \
   KIND(process_file) \
+  KIND(pty) \
   KIND(scheduling, .needs = {kPrivilege}) \
   KIND(seccomp, .needs = {kPrivilege}, .clobbers = {kBareThreads}) \
   KIND(security_label) \
@@ -73,6 +77,7 @@ namespace cairn::resources {
   KIND(status_flags) \
   KIND(syscall_user_dispatch) \
   KIND(task) \
+  KIND(terminal_end) \
   KIND(thp_disable) \
   KIND(thread_pointers) \
   KIND(timer_slack, .clobbers = {kBareThreads}) \

@@ -106,6 +106,60 @@ class ChangedFiles(Choices):
         self.assertEqual(done.returncode, 0, done.stderr)
 
 
+class OuterTerminals(Choices):
+    """The tree runs on a terminal whose other end is this test."""
+
+    def start_on(self, terminal: int, *command: str) -> subprocess.Popen:
+        def take_terminal() -> None:
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        return self.start(
+            *command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=False, preexec_fn=take_terminal
+        )
+
+    def wait_for(self, condition, what: str) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.01)
+
+    def test_a_job_takes_over_the_terminal_of_its_restorer(self) -> None:
+        master, terminal = os.openpty()
+        settings = termios.tcgetattr(terminal)
+        settings[3] &= ~(termios.ECHO | termios.ICANON)
+        termios.tcsetattr(terminal, termios.TCSANOW, settings)
+        # The shell leads the session; its child is the job.
+        shell = self.start_on(terminal, "sh", "-c", "sleep 1000; exit 0")
+        children = Path(f"/proc/{shell.pid}/task/{shell.pid}/children")
+        self.wait_for(lambda: children.read_text().split(), "the shell has no child")
+        job = children.read_text().split()[0]
+        self.wait_for(lambda: Path(f"/proc/{job}/comm").read_text() == "sleep\n", "the job has not begun")
+        leader = cairn("check", str(shell.pid))
+        self.assertEqual(leader.returncode, 3)
+        self.assertIn("terminal", leader.stdout)
+        done = cairn("checkpoint", "--then", "kill", "--output", self.image, job)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        shell.wait()
+
+        detached = self.restore()
+        self.assertEqual(detached.returncode, 4, detached.stderr)
+        self.assertIn("foreground", detached.stderr)
+
+        other_master, other = os.openpty()
+        restorer = self.start_on(other, CAIRN, "restore", "--pidfile", str(self.pid_file), self.image)
+        self.wait_for(self.pid_file.exists, "nothing was restored")
+        self.assertEqual(self.pid_file.read_text().strip(), job)
+        self.wait_for(lambda: "S" in Path(f"/proc/{job}/stat").read_text().rpartition(")")[2].split()[0], "not asleep")
+        for number in (0, 1, 2):
+            self.assertEqual(os.readlink(f"/proc/{job}/fd/{number}"), os.ttyname(other))
+        self.assertEqual(termios.tcgetattr(other)[3] & (termios.ECHO | termios.ICANON), 0)
+        os.write(other_master, b"\3")  # Ctrl-C reaches the job, and through it cairn
+        self.assertEqual(restorer.wait(timeout=20), -signal.SIGINT)
+        for fd in (master, terminal, other_master, other):
+            os.close(fd)
+
+
 if __name__ == "__main__":
     CAIRN = os.path.abspath(sys.argv.pop(1))
     unittest.main()

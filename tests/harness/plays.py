@@ -27,6 +27,7 @@ class Program:
     The lines `// key: value` of its first comment:
       needs: root                 who must run it (words: root, cpus=N)
       modes: not again (reason)   modes that make no sense for it
+      own: terminals              it is played where nobody else has terminals, whose numbers are the host's
       not yet: REASON             what it needs isn't built; only `control` is played, the rest is skipped
       refused: REGEX              it can't be checkpointed, and this is how the reason reads
       timeout: SECONDS            for each wait for the program
@@ -54,6 +55,10 @@ class Program:
     @property
     def is_daemon(self) -> bool:
         return "daemon" in self.headers.get("root", [])
+
+    @property
+    def has_own_terminals(self) -> bool:
+        return "terminals" in self.headers.get("own", [])
 
     @property
     def timeout(self) -> float:
@@ -84,6 +89,8 @@ class Program:
                 return words[2]
         if mode == "user" and os.geteuid() != 0:
             return "all modes are played as this ordinary user already"
+        if self.has_own_terminals and os.geteuid() != 0:
+            return "only root can give it terminals of its own"
         for need in " ".join(self.headers.get("needs", [])).split():
             if need == "root" and os.geteuid() != 0:
                 return "needs root"
@@ -100,7 +107,7 @@ def first_comment(text: str) -> dict[str, list[str]]:
     for line in text.splitlines():
         if not line.startswith(mark):
             break
-        key = re.match(rf"{mark} (needs|modes|not yet|refused|timeout|varies|root): (.*)$", line)
+        key = re.match(rf"{mark} (needs|modes|own|not yet|refused|timeout|varies|root): (.*)$", line)
         if key:
             headers.setdefault(key[1], []).append(key[2].strip())
     return headers

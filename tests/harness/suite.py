@@ -142,11 +142,13 @@ def _play_in_child(program: Program, mode: str, build: Path, directory: Path, wr
     begin = time.monotonic()
     result = Result(program.name, mode, "passed")
     try:
+        if mode == "namespaces":
+            spaces.enter()
+        if program.has_own_terminals:
+            spaces.own_terminals()
         if mode == "user":
             os.chown(directory, _NOBODY, _NOBODY)
             processes.become_user(_NOBODY)
-        if mode == "namespaces":
-            spaces.enter()
         play = Play(program, build, directory)
         perform(play, mode)
         result.complaints = play.complaints

@@ -1,5 +1,6 @@
-// pty(7): a pair inside the tree keeps number, terminal settings, window size, and passes text both ways.
-// not yet: terminals are refused by name
+// pty(7): a pair inside the tree keeps number, terminal settings, window size, locks and packet mode, and passes text
+// both ways.
+// own: terminals
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <termios.h>

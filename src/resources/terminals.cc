@@ -1,0 +1,101 @@
+#include "resources/terminals.h"
+
+#include <linux/kcmp.h>
+#include <sys/sysmacros.h>
+
+#include "kernel/calls.h"
+#include "resources/terminals.pb.h"
+
+namespace cairn::resources {
+namespace {
+
+// Documentation/admin-guide/devices.txt; the numbers of Unix 98 slaves go on in the minor number.
+constexpr unsigned kMultiplexerMajor = 5, kMultiplexerMinor = 2;
+constexpr unsigned kSlaveMajor = 136;
+constexpr const char* kIndex = "tty-index";
+
+// The number of the terminal whose master this is, as fdinfo tells (Linux 4.11).
+std::optional<unsigned> master_of(const kernel::ProcDir& process, int number) {
+  auto link = process.try_read_link(fmt::format("fd/{}", number));
+  if (!link || !link->ends_with("/ptmx")) return std::nullopt;
+  auto text = process.try_read(fmt::format("fdinfo/{}", number));
+  if (!text) return std::nullopt;
+  kernel::KeyValues fdinfo = kernel::KeyValues::parse(*text);
+  if (!fdinfo.has(kIndex)) return std::nullopt;
+  return static_cast<unsigned>(fdinfo.number(kIndex));
+}
+
+// All masters of the tree, found once.
+struct Masters {
+  std::optional<std::map<unsigned, DescriptorOfTree>> found;
+
+  void find(DescribeContext& context) {
+    found.emplace();
+    for (const tracee::HeldProcess& process : context.processes()) {
+      if (process.zombie) continue;
+      for (int number : process.proc.list_numbers("fd")) {
+        if (auto pty = master_of(process.proc, number)) found->try_emplace(*pty, process.pid, number);
+      }
+    }
+  }
+};
+
+// Who has a descriptor with this link that is the one.
+std::optional<HostPid> outsider_with(DescribeContext& context, const std::string& link,
+                                     const std::function<bool(const kernel::ProcDir&, int)>& is_it) {
+  for (HostPid pid : context.outside().holders_of(link)) {
+    auto process = kernel::ProcDir::open(pid);
+    if (!process) continue;
+    for (int number : process->list_numbers("fd")) {
+      if (is_it(*process, number)) return pid;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool is_pty_master(const DescriptionView& view) {
+  return view.is(S_IFCHR) && (view.flags() & O_PATH) == 0 &&
+         view.stat().st_rdev == makedev(kMultiplexerMajor, kMultiplexerMinor);
+}
+
+bool is_pty_slave(const DescriptionView& view) {
+  return view.is(S_IFCHR) && (view.flags() & O_PATH) == 0 && pty_of_device(view.stat().st_rdev);
+}
+
+std::optional<unsigned> pty_of_device(dev_t device) {
+  if (major(device) != kSlaveMajor) return std::nullopt;
+  return minor(device);
+}
+
+std::optional<DescriptorOfTree> find_master(DescribeContext& context, unsigned pty) {
+  auto& masters = context.once<Masters>();
+  if (!masters.found) masters.find(context);
+  auto place = masters.found->find(pty);
+  if (place == masters.found->end()) return std::nullopt;
+  return place->second;
+}
+
+std::optional<HostPid> master_outside(DescribeContext& context, const std::string& multiplexer, unsigned pty) {
+  auto ours = find_master(context, pty);
+  if (!ours) return std::nullopt;
+  return outsider_with(context, multiplexer, [&](const kernel::ProcDir& process, int number) {
+    auto theirs = static_cast<unsigned long>(number);
+    return master_of(process, number) == pty && kernel::try_kcmp(ours->first, process.pid(), KCMP_FILE,
+                                                                 static_cast<unsigned long>(ours->second), theirs) <= 0;
+  });
+}
+
+std::optional<HostPid> slave_outside(DescribeContext& context, const std::string& path, const struct stat& node) {
+  return outsider_with(context, path, [&](const kernel::ProcDir& process, int number) {
+    auto link = process.try_read_link(fmt::format("fd/{}", number));
+    if (link != path) return false;
+    auto found = kernel::try_stat_at(process.fd(), fmt::format("fd/{}", number));
+    return found && found->st_dev == node.st_dev && found->st_ino == node.st_ino;
+  });
+}
+
+bool is_terminal_end(const graph::Record& record) { return &record.state.schema() == &image::TerminalEnd::schema(); }
+
+}  // namespace cairn::resources
