@@ -1,5 +1,5 @@
 // madvise(2) MADV_GUARD_INSTALL (Linux 6.13): guard pages inside a mapping still fault, their neighbours don't.
-// not yet: guard pages are refused by name
+// refused: guard
 #include <sys/mman.h>
 
 #include "program.h"

@@ -1,5 +1,5 @@
 // unlink(2) of a running program: its code is still there, and /proc/PID/exe still names it.
-// not yet: a deleted executable is refused by name
+// refused: executable
 #include "program.h"
 
 int main(int argc, char**) {
