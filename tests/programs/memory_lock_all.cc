@@ -1,6 +1,5 @@
 // mlockall(2) MCL_FUTURE: what is mapped later is locked too.
 // needs: root
-// not yet: mlockall(MCL_FUTURE) can be seen by no interface and is not probed for
 #include <sys/mman.h>
 
 #include "program.h"

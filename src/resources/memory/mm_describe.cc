@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -32,7 +33,11 @@ class MmDescription {
 
   image::Mm describe() {
     for (const kernel::SmapsEntry& entry : kernel::parse_smaps(task_.proc().read("smaps"))) {
-      if (entry.mapping.name == "[vsyscall]" || context_.is_batch_region({entry.mapping.start})) continue;
+      if (context_.is_batch_region({entry.mapping.start})) {
+        learn_locking(entry);
+        continue;
+      }
+      if (entry.mapping.name == "[vsyscall]") continue;
       Place place(context_, fmt::format("mapping {:x}-{:x}", entry.mapping.start, entry.mapping.end));
       add(entry);
     }
@@ -41,6 +46,15 @@ class MmDescription {
   }
 
  private:
+  // Nothing shows what mlockall(2) asks of mappings to come, but cairn's own is one that came later.
+  void learn_locking(const kernel::SmapsEntry& batch_region) {
+    auto has = [&](const char* code) {
+      return std::ranges::find(batch_region.flags, code) != batch_region.flags.end();
+    };
+    if (has("lo")) state_.set_locks_new(true);
+    if (has("lf")) state_.set_locks_new_on_fault(true);
+  }
+
   void add(const kernel::SmapsEntry& entry) {
     const kernel::MapsEntry& mapping = entry.mapping;
     if (is_kernel_page(mapping.name)) return add_kernel_pages(mapping);

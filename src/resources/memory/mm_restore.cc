@@ -118,6 +118,8 @@ class MmBuilder {
     memory::fill_pages(task_.process(), memory::pages_not_same(extents_, held_.pages), context_.image());
     for (int i = 0; i < state_.mappings_size(); ++i) finish(state_.mappings(i), is_held(i));
     set_addresses();
+    if (state_.locks_new())
+      task_.room(1).call(SYS_mlockall, MCL_FUTURE | (state_.locks_new_on_fault() ? MCL_ONFAULT : 0));
     close_files();
   }
 
