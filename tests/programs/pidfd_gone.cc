@@ -41,7 +41,7 @@ int main() {
   must(waitpid(killed, nullptr, 0), "waitpid");
   const int status = status_of(of_exited), signal = status_of(of_killed);
   const int of_self = int(syscall(SYS_pidfd_open, getpid(), kThread));
-  const pid_t other = child([=] {
+  const pid_t other = child_in(SYS_openat, [=] {
     wait_for_go();
     check_equal(status_of(of_killed), signal, "status of the killed child, seen by another");
     check(inode_of(of_exited) == inode_of(once_more), "two descriptors of a process aren't of one process");

@@ -16,9 +16,9 @@ int main() {
   must(prctl(PR_SET_TIMERSLACK, 0), "PR_SET_TIMERSLACK");
   const long own = slack();
   must(prctl(PR_SET_TIMERSLACK, kInherited), "PR_SET_TIMERSLACK");
-  const pid_t first = child([] {
+  const pid_t first = child_in(SYS_openat, [] {
     must(prctl(PR_SET_TIMERSLACK, 0x2'0000'0003), "PR_SET_TIMERSLACK");
-    const pid_t second = child([] {
+    const pid_t second = child_in(SYS_openat, [] {
       wait_for_go();
       check_equal(slack(), 0x2'0000'0003, "slack of the grandchild");
       check_reset(0x2'0000'0003, "reset slack of the grandchild");

@@ -23,12 +23,12 @@ int main() {
   const std::string name = ptsname(master);
   int started[2];
   must(pipe(started), "pipe");
-  const pid_t shell = child([&] {
+  const pid_t shell = child_in(SYS_openat, [&] {
     close(master);
     must(setsid(), "setsid");
     const int slave = must(open(name.c_str(), O_RDWR), "open");  // which makes it the session's
     must(dup2(slave, STDIN_FILENO), "dup2");
-    const pid_t job = child([&] {
+    const pid_t job = child_in(SYS_openat, [&] {
       must(setpgid(0, 0), "setpgid");
       signal(SIGTTOU, SIG_IGN);
       must(tcsetpgrp(STDIN_FILENO, getpid()), "tcsetpgrp");

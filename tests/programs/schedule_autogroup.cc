@@ -7,7 +7,7 @@ static bool is_nice(const char* value) { return own_autogroup().ends_with(std::s
 
 int main() {
   if (own_autogroup().empty()) skip("there are no autogroups");
-  const pid_t leader = child([] {
+  const pid_t leader = child_in(SYS_openat, [] {
     must(setsid(), "setsid");
     const int file = must(open("/proc/self/autogroup", O_WRONLY), "open");
     // Who isn't root may be told to try again, as others have just set theirs.
@@ -15,7 +15,7 @@ int main() {
       check(errno == EAGAIN && now() < end, "write: %s", strerror(errno));
     }
     close(file);
-    const pid_t member = child([] {
+    const pid_t member = child_in(SYS_openat, [] {
       wait_for_go();
       check(is_nice("7"), "autogroup of a member: %s", own_autogroup().c_str());
     });
@@ -23,7 +23,7 @@ int main() {
     check(is_nice("7"), "autogroup: %s", own_autogroup().c_str());
     check_exit(member);
   });
-  const pid_t other = child([] {
+  const pid_t other = child_in(SYS_openat, [] {
     must(setsid(), "setsid");
     wait_for_go();
     check(is_nice("0"), "autogroup of another session: %s", own_autogroup().c_str());
