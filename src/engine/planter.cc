@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "kernel/clone.h"
 #include "kernel/pid_namespace.h"
 
@@ -129,7 +131,12 @@ class PlanterChild final : public InitChild {
   }
 
   HostPid start() const {
-    long pid = kernel::try_clone3(arguments_);
+    long pid = 0;
+    // As in a batch: an id may come free a little late.
+    for (auto end = tracee::Clock::now() + kPatience; (pid = kernel::try_clone3(arguments_)) == -EEXIST;) {
+      if (tracee::Clock::now() > end) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     if (pid == 0) be_planter(request_, offsets_, space_);
     if (pid < 0) throw Error::system("start the first process of the restored tree (clone3)", static_cast<int>(-pid));
     return {static_cast<pid_t>(pid)};

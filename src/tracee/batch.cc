@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <exception>
+#include <thread>
 
 #include "tracee/call_names.h"
 #include "tracee/ptrace.h"
@@ -15,6 +16,8 @@ namespace cairn::tracee {
 namespace {
 
 constexpr auto kBatchTime = std::chrono::seconds(60);  // no call of a batch blocks; only a machine in trouble needs it
+constexpr auto kIdTime = std::chrono::seconds(5);
+constexpr auto kIdPause = std::chrono::milliseconds(1);
 constexpr size_t kArenaAlignment = 16;
 constexpr size_t kArgumentsOffset = offsetof(SlotEntry, args), kResultOffset = offsetof(SlotEntry, result);
 
@@ -37,6 +40,21 @@ int queued_signal(long number, const std::array<uint64_t, 6>& args) {
       return static_cast<int>(args[2]);
     default:
       return 0;
+  }
+}
+
+// clone3(2) with an id that is taken. It may be about to be free: since Linux 6.15 (release_task) a thread that exits
+// gives its id back a little after its process could be waited for, so that of a tree that was killed just now may come
+// late.
+bool lacks_an_id(const std::vector<SlotEntry>& entries, size_t done) {
+  return done < entries.size() && entries[done].number == SYS_clone3 && entries[done].result == -EEXIST;
+}
+
+// What is done becomes moves of a word to where it is; the results stay in their places.
+void pass_over(std::span<SlotEntry> done) {
+  for (size_t n = 0; n < done.size(); ++n) {
+    done[n].number = kMoveNumber;
+    done[n].args[0] = done[n].args[1] = entry_offset(n) + kResultOffset;
   }
 }
 
@@ -200,10 +218,20 @@ bool Batch::is_end(int status) {
 }
 
 void Batch::finish() {
-  Deadline deadline = Clock::now() + kBatchTime;
-  while (!is_end(task_.next_stop(deadline))) send_off();
-  task_.batch_end_of_ = space_.slot_address(slot_);
-  read_slot();
+  Deadline deadline = Clock::now() + kBatchTime, patience = Clock::now() + kIdTime;
+  while (true) {
+    while (!is_end(task_.next_stop(deadline))) send_off();
+    task_.batch_end_of_ = space_.slot_address(slot_);
+    read_slot();
+    Round& round = collecting();
+    if (!lacks_an_id(round.entries, round.done) || Clock::now() > patience) break;
+    std::this_thread::sleep_for(kIdPause);
+    pass_over(std::span(round.entries).first(round.done));
+    start();
+  }
+  collecting().flushed = true;
+  rounds_.emplace_back();
+  ++round_;
   check();
 }
 
@@ -217,9 +245,6 @@ void Batch::read_slot() {
   if (round.has_outputs) space_.read_slot(task_, slot_, space_.slot_size() - round.arena.size(), round.arena.bytes());
   CAIRN_ASSERT(header.left <= round.entries.size());
   round.done = round.entries.size() - header.left;
-  round.flushed = true;
-  rounds_.emplace_back();
-  ++round_;
 }
 
 void Batch::check() const {

@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "kernel/clone.h"
 #include "tracee/batch.h"
 #include "tracee_target.h"
 
@@ -107,6 +108,37 @@ TEST_F(BatchTest, NamesTheFirstFailingCallAndStopsThere) {
     auto again = batch.call(SYS_getppid);  // the batch is usable again
     batch.flush();
     EXPECT_EQ(again.value(), getpid());
+  }
+  expect_unharmed();
+}
+
+// As after a kill, when the ids of what has died are not free at once.
+TEST_F(BatchTest, WaitsForTheIdOfANewTask) {
+  if (geteuid() != 0) GTEST_SKIP() << "ids can be chosen by root only";
+  pid_t taken = ::fork();
+  if (taken == 0) ::_exit(0);
+  {
+    InjectedSpace space(task(), 1, maps());
+    Batch batch(space, 0, task());
+    kernel::CloneArguments arguments{};
+    arguments.flags = CLONE_PTRACE;
+    arguments.exit_signal = SIGCHLD;
+    arguments.set_tid = batch.put(taken).value;
+    arguments.set_tid_size = 1;
+    auto before = batch.call(SYS_getpid);
+    auto child = batch.call(SYS_clone3, batch.put(arguments), sizeof(arguments));
+    auto forwarded = batch.call(SYS_getpgid, child);
+    std::thread reaper([&] {
+      std::this_thread::sleep_for(50ms);
+      ::waitpid(taken, nullptr, 0);
+    });
+    batch.flush();
+    reaper.join();
+    EXPECT_EQ(before.value(), target_.pid().value);
+    EXPECT_EQ(child.value(), taken);
+    EXPECT_EQ(forwarded.value(), ::getpgrp());
+    ::kill(taken, SIGKILL);
+    ::waitpid(taken, nullptr, __WALL);
   }
   expect_unharmed();
 }
