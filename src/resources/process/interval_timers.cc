@@ -13,6 +13,8 @@ namespace cairn::resources {
 namespace {
 
 constexpr uint64_t kMicroseconds = 1'000'000;
+constexpr int kAttempts = 10;
+constexpr int64_t kLate = 2'000'000;  // ns
 
 uint64_t microseconds(const timeval& time) {
   return static_cast<uint64_t>(time.tv_sec) * kMicroseconds + static_cast<uint64_t>(time.tv_usec);
@@ -49,12 +51,9 @@ class IntervalTimersKind final : public AttributeKind<image::IntervalTimers, Lev
   }
 
   void apply(RestoreContext& context, const image::IntervalTimers& state, RestoredTask& task) const override {
-    image::IntervalTimer real = state.real();
-    uint64_t age = microseconds(context.moment().age());
-    if (real.rest() != 0) real.set_rest(real.rest() > age ? real.rest() - age : 1);
-    set(task, ITIMER_REAL, real);
     set(task, ITIMER_VIRTUAL, state.virtual_());
     set(task, ITIMER_PROF, state.profiling());
+    set_real(context.moment(), state.real(), task);
   }
 
  private:
@@ -62,6 +61,24 @@ class IntervalTimersKind final : public AttributeKind<image::IntervalTimers, Lev
     auto out = batch.out<itimerval>();
     batch.call(SYS_getitimer, which, out);
     return out;
+  }
+
+  // The rest counts from the moment in which the task comes to the call: on a busy host that may be long after it was
+  // asked to. Then it is set again.
+  static void set_real(const Moment& moment, const image::IntervalTimer& timer, RestoredTask& task) {
+    if (timer.rest() == 0) return set(task, ITIMER_REAL, timer);
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      task.room(2, sizeof(timespec) + sizeof(itimerval));
+      int64_t age = moment.age();
+      image::IntervalTimer real = timer;
+      bool rings_now = timer.rest() <= microseconds(age);
+      real.set_rest(rings_now ? 1 : timer.rest() - microseconds(age));
+      auto now = task.batch().out<timespec>();
+      task.batch().call(SYS_clock_gettime, CLOCK_MONOTONIC, now);
+      set(task, ITIMER_REAL, real);
+      task.batch().flush();
+      if (rings_now || moment.age_in_tree(now.value()) - age < kLate) return;
+    }
   }
 
   static void set(RestoredTask& task, int which, const image::IntervalTimer& timer) {
