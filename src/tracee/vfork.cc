@@ -34,11 +34,21 @@ uint64_t clone3_flags(HostPid thread, uint64_t arguments) {
   return flags;
 }
 
+// None also when it can't be read: in the middle of an exec a program isn't dumpable, and tells it to root only.
+std::optional<std::string> blocked_in(HostPid process, HostPid thread) {
+  auto directory = kernel::ProcDir::open(process, thread);
+  try {
+    return directory ? directory->try_read("syscall") : std::nullopt;
+  } catch (const Error& error) {
+    if (error.error_number() != EACCES && error.error_number() != EPERM) throw;
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 bool is_in_vfork(HostPid process, HostPid thread) {
-  auto directory = kernel::ProcDir::open(process, thread);
-  auto text = directory ? directory->try_read("syscall") : std::nullopt;
+  auto text = blocked_in(process, thread);
   if (!text) return false;
   BlockedCall call = parse(*text);
   if (call.number == SYS_vfork) return true;
