@@ -87,6 +87,7 @@ engine::RestoreResult bring_back(const Options& options, const Common& common) {
   restore.open();
   restore.build();
   restore.hold();
+  if (parent(options) == engine::Parent::kCairn) engine::hold_signals_for_job();
   PidFile pid_file(options.pid_file, restore.result().root);
   restore.release();
   pid_file.keep();

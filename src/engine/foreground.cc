@@ -23,9 +23,12 @@ void forward(int signal, siginfo_t* info, void*) {
 
 constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT};
 
-}  // namespace
-
-namespace {
+sigset_t forwarded_set() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (int signal : kForwarded) ::sigaddset(&set, signal);
+  return set;
+}
 
 // Its end, or a stop.
 int wait_for_change(const RestoreResult& restored) {
@@ -44,12 +47,19 @@ int wait_for_change(const RestoreResult& restored) {
 
 }  // namespace
 
+void hold_signals_for_job() {
+  sigset_t set = forwarded_set();
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
 int wait_for_job(const RestoreResult& restored) {
   job = restored.root.value;
   struct sigaction action {};
   action.sa_sigaction = forward;
   action.sa_flags = SA_RESTART | SA_SIGINFO;
   for (int signal : kForwarded) ::sigaction(signal, &action, nullptr);
+  sigset_t set = forwarded_set();
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
   for (;;) {
     int status = wait_for_change(restored);
     if (!WIFSTOPPED(status)) return status;

@@ -68,6 +68,9 @@ struct DryRun {
 };
 DryRun dry_run(const RestoreOptions& options);
 
+// To be called before anybody can know of the job: signals for it wait until wait_for_job() forwards them, and don't
+// end us.
+void hold_signals_for_job();
 // Waits for the restored root (our child, or the init's) to end, forwarding SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
 // SIGUSR2 and SIGCONT to it. Returns its wait status. Job control: when it stops, we stop too; when we are continued,
 // so is it.
