@@ -330,7 +330,7 @@ TEST(Hold, VforkThatLastsIsAProblem) {
   });
   ASSERT_TRUE(target.ready());
   {
-    Hold hold = Hold::tree(target.pid(), Clock::now() + 100ms);
+    Hold hold = Hold::tree(target.pid(), Clock::now() + 2s);
     ASSERT_EQ(hold.problems().size(), 1u);
     EXPECT_EQ(hold.problems()[0].process, target.pid());
     EXPECT_NE(hold.problems()[0].reason.find("vfork"), std::string::npos);
@@ -343,8 +343,11 @@ TEST(Hold, VforkThatLastsIsAProblem) {
 
 TEST(Hold, ZombiesAndDeadLeaders) {
   Target target([](Board& board) {
-    if (fork() == 0) _exit(3);  // never waited for
+    pid_t zombie = fork();
+    if (zombie == 0) _exit(3);  // never waited for
+    board.words[0] = zombie;
     if (fork() == 0) {
+      board.words[1] = getpid();
       die_with_parent();
       std::thread([&board] { count_for_ever(board); }).detach();
       syscall(SYS_exit, 0);  // the leader alone
@@ -352,6 +355,10 @@ TEST(Hold, ZombiesAndDeadLeaders) {
     while (true) pause();
   });
   ASSERT_TRUE(target.ready());
+  for (int n : {0, 1}) {
+    HostPid child{static_cast<pid_t>(target.board().words[n])};
+    ASSERT_TRUE(eventually([&] { return state_of(child) == 'Z'; }));
+  }
   Hold hold = Hold::tree(target.pid(), soon());
   EXPECT_TRUE(hold.problems().empty());
   ASSERT_EQ(hold.processes().size(), 3u);

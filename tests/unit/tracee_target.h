@@ -23,10 +23,10 @@ namespace cairn::tracee::testing {
 
 using namespace std::chrono_literals;
 
-inline Deadline soon(std::chrono::milliseconds time = 10s) { return Clock::now() + time; }
+inline Deadline soon(std::chrono::milliseconds time = 60s) { return Clock::now() + time; }
 
-// Polls until `condition` holds; false when it doesn't within ten seconds.
-inline bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds time = 10s) {
+// Polls until `condition` holds; false when it doesn't within a minute, for the host may be busy.
+inline bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds time = 60s) {
   for (Deadline deadline = soon(time); Clock::now() < deadline; std::this_thread::sleep_for(1ms))
     if (condition()) return true;
   return condition();
@@ -82,12 +82,13 @@ class Target {
   bool ready(int value = 1) {
     return eventually([&] { return board_->ready >= value; });
   }
-  // Until it sleeps in the kernel (state S in /proc/PID/stat), in the call with this number.
+  // Whether it sleeps in the kernel, in the call with this number.
+  bool is_in(long call) const {
+    auto text = kernel::ProcDir::open(pid())->try_read("syscall");
+    return text && text->starts_with(std::to_string(call) + " ");
+  }
   bool asleep_in(long call) {
-    return eventually([&] {
-      auto text = kernel::ProcDir::open(pid())->try_read("syscall");
-      return text && text->starts_with(std::to_string(call) + " ");
-    });
+    return eventually([&] { return is_in(call); });
   }
   bool counts_on() {
     long before = board_->count;
