@@ -16,7 +16,7 @@ class App(Base):
         ]  # fmt: skip
 
     def set_up(self) -> None:
-        self.wait_until(lambda: self.path("redis.sock").exists(), "the socket of redis")
+        self.wait_until(self.listens, "the socket of redis")
         commands = [("SET", f"key:{n}", f"value {n} " + "x" * (n % 500)) for n in range(20_000)]
         assert set(self.ask(*commands)) == {"OK"}, "redis did not take the keys"
         self.ask(("RPUSH", "list", *map(str, range(1000))), ("ZADD", "scores", "1.5", "a", "2.5", "b"))
@@ -33,6 +33,11 @@ class App(Base):
         assert self.ask(("LLEN", "list"))[0] == "1000", "the list"
         assert self.ask(("ZSCORE", "scores", "b"))[0] == "2.5", "the sorted set"
         self.ask(("SHUTDOWN", "NOSAVE"), answers=0)
+
+    def listens(self) -> bool:
+        """There is a moment between its bind and its listen."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect_ex(str(self.path("redis.sock"))) == 0
 
     def ask(self, *commands: tuple[str, ...], answers: int | None = None) -> list[str]:
         """Sends commands over a connection of its own, in one go, and reads one line of answer (and a bulk) for each."""
