@@ -37,10 +37,12 @@ class Outcome:
 class Cairn:
     binary: Path
     directory: Path  # cwd of its commands, and where their pid files go
-    seconds: float = 60
+    patience: int = 50  # seconds until it gives up what does not come to a stop: a busy host lets it wait
+    seconds: float = 120
 
     def checkpoint(self, pid: int, image: Path, then: str, *options: str) -> Outcome:
-        return self._run("checkpoint", "--output", str(image), "--then", then, *options, str(pid))
+        timeout = () if "--timeout" in options else ("--timeout", str(self.patience))
+        return self._run("checkpoint", *timeout, "--output", str(image), "--then", then, *options, str(pid))
 
     def restore(self, image: Path) -> int:
         """The pid of the restored root."""
@@ -53,7 +55,7 @@ class Cairn:
             raise CairnFailed(f"{outcome.command}\nthe pid file: {error}") from error
 
     def check(self, pid: int) -> Outcome:
-        return self._run("check", "--json", str(pid))
+        return self._run("check", "--timeout", str(self.patience), "--json", str(pid))
 
     def inspect(self, image: Path) -> dict:
         outcome = self._run("inspect", "--json", str(image)).expect(DONE)

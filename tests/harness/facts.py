@@ -31,12 +31,14 @@ _TASK_FILES = ("comm", "personality")
 def collect(root: int) -> Facts:
     """The facts of the tree below and with `root`."""
     facts: Facts = {}
-    pids = sorted({root, *processes.descendants(root)})
+    pids = [root, *processes.descendants(root)]
+    own = numbers.own_numbers(pids)
+    pids.sort(key=lambda pid: own.get(pid, pid))  # the same order as before, whichever ids we see
     for pid in pids:
         facts |= _process_facts(pid)
     facts |= descriptors.collect(pids)
-    facts |= _sharing(pids)
-    return numbers.translate(facts, numbers.own_numbers(pids))
+    facts |= _sharing(pids, own)
+    return numbers.translate(facts, own)
 
 
 def _process_facts(pid: int) -> Facts:
@@ -145,13 +147,13 @@ _SHARED = {
 }
 
 
-def _sharing(pids: list[int]) -> Facts:
+def _sharing(pids: list[int], own: dict[int, int]) -> Facts:
     """For each task and each thing that tasks can share: the first task of the tree that has the same one."""
     facts: Facts = {}
     for name, what in _SHARED.items():
         holders: list[int] = []
         for pid in pids:
-            for tid in processes.tasks(pid):
+            for tid in sorted(processes.tasks(pid), key=lambda tid: own.get(tid, tid)):
                 try:
                     first = next((h for h in holders if kernel.same(what, (h, 0), (tid, 0))), None)
                 except OSError:

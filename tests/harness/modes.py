@@ -11,6 +11,7 @@ from . import files, processes
 from .cairn import CairnFailed
 from .play import Broken, Ended, Play, Skip
 from .plays import load_app
+from .processes import Deadline
 
 
 def control(play: Play) -> None:
@@ -61,6 +62,7 @@ def again(play: Play) -> None:
     image = play.checkpoint("first", "kill")
     kept = files.keep(play.run_directory, play.cairn_directory / "kept")
     play.restore(image)
+    play.wait_for_rest(Deadline.after(20))  # a signal that comes before a call is made again doesn't interrupt it
     play.finish()
     files.put_back(kept, play.run_directory)
     play.restore(image)

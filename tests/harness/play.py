@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from . import cairn as cairn_command
@@ -12,15 +13,11 @@ from . import facts, normalise, numbers, processes, records
 from .cairn import Cairn
 from .facts import Facts
 from .plays import Program
-from .processes import Deadline
+from .processes import Deadline, Stopwatch
 
 _SKIP_CODE = 77
 _MOST_LINES = 40
-_LONG_ENOUGH = 0.3  # seconds, for a task to get a CPU on a busy machine
-
-
-def _runs(seen: Facts) -> bool:
-    return any(value == "running" for key, value in seen.items() if key.endswith("/syscall"))
+_REST = 20.0  # seconds in which a tree comes to rest; nothing is late because of it
 
 
 class Skip(Exception):
@@ -31,6 +28,10 @@ class Broken(Exception):
     """The play can't go on."""
 
 
+class TooSlow(Exception):
+    """The program's deadline has come, or nearly so, before it was let go: this play says nothing."""
+
+
 class Ended(Exception):
     """The play has come to an end that was already complained about."""
 
@@ -38,7 +39,7 @@ class Ended(Exception):
 class Play:
     """A running program with a directory of its own. Complaints are gathered, so that one play reports all that is wrong."""
 
-    def __init__(self, program: Program, build: Path, directory: Path) -> None:
+    def __init__(self, program: Program, build: Path, directory: Path, pace: int = 1) -> None:
         self.program = program
         self.run_directory = directory / "run"
         self.cairn_directory = directory / "cairn"
@@ -48,12 +49,17 @@ class Play:
         self.cairn_directory.mkdir()
         self.binary = build / "tests" / "programs" / program.name
         self.cairn = Cairn(build / "cairn", self.cairn_directory)
-        self.deadline = Deadline.after(program.timeout)
+        if program.refused and program.restless:
+            self.cairn = replace(self.cairn, patience=5)  # it will never come to a stop
+        self.deadline = Deadline.after(program.timeout * pace)
+        self.pace = pace
+        self._stopwatch = Stopwatch()
         self.complaints: list[tuple[str, str]] = []
         self.inspected: list[dict] = []
         self.root = 0
         self.own_root = 0  # as the tree itself knows it
         self._images: list[str] = []
+        self._ages: dict[Path, float] = {}  # how long the program had run when an image was made
         self._first_look: Facts | None = None
         self.in_envelope = False  # cairn may add user, pid and mount namespaces
         self.outsiders: frozenset[int] = frozenset()  # what the program itself has put outside its tree
@@ -72,14 +78,17 @@ class Play:
             "TMPDIR": str(self.run_directory),
             "LC_ALL": "C.UTF-8",
             "PROGRAM_DIRECTORY": str(self.run_directory),
+            "PROGRAM_PACE": str(self.pace),
             **(more_environment or {}),
         }
+        self._stopwatch.go_on()
         start = processes.start_daemon if self.program.is_daemon else processes.start
         self.root = self.own_root = start(argv, self.run_directory, environment)
 
     def finish(self) -> None:
         """Lets the program go on to its asserts and waits for its end."""
-        patience = Deadline.after(self.program.timeout)
+        patience = Deadline.after(self.program.timeout * self.pace)
+        self._stopwatch.stop()
         go = self._open_go(patience)
         try:
             code = processes.wait_for_end(self.root, patience)
@@ -110,6 +119,9 @@ class Play:
             time.sleep(0.005)
 
     def complain(self, oracle: str, text: str) -> None:
+        deadline = self.program.deadline
+        if deadline is not None and self._stopwatch.seconds() > 0.8 * deadline * self.pace:
+            raise TooSlow(f"it ran for {self._stopwatch.seconds():.1f} s before it was let go")
         self.complaints.append((oracle, text))
 
     def _wait_for_line(self, wanted: str) -> None:
@@ -133,21 +145,25 @@ class Play:
     # --- the oracles
 
     def look(self) -> Facts:
-        """The facts of the tree at rest: two looks in a row say the same. A tree that never rests is taken as it is.
-
-        A task that runs may only wait for a CPU on its way to where it waits; so it is looked at for longer.
-        """
-        last, since = self._normalised(), time.monotonic()
-        rest = Deadline.after(1.5)
-        while not rest.passed():
+        """The facts of the tree at rest: two looks in a row say the same. A tree that never rests is taken as it is."""
+        patience = Deadline.after(_REST)
+        self.wait_for_rest(patience)
+        last = self._normalised()
+        while not patience.passed():
             time.sleep(0.01)
+            self.wait_for_rest(patience)
             now = self._normalised()
-            if now != last:
-                last, since = now, time.monotonic()
-            elif time.monotonic() - since > (_LONG_ENOUGH if _runs(now) else 0):
+            if now == last:
                 break
+            last = now
         self._first_look = self._first_look or last
         return last
+
+    def wait_for_rest(self, patience: Deadline) -> None:
+        """Until each task sleeps in its call: on a busy host one that was let go, or that has been born, may come to it
+        late, and is seen on its way."""
+        while len(processes.awake(self.root)) > self.program.restless and not patience.passed():
+            time.sleep(0.002)
 
     def _normalised(self) -> Facts:
         for attempt in range(5):
@@ -160,9 +176,7 @@ class Play:
         raise AssertionError
 
     def expect_same(self, before: Facts, when: str) -> None:
-        patience = Deadline.after(5)
-        while (lines := normalise.differences(before, self._normalised())) and not patience.passed():
-            time.sleep(0.02)
+        lines = normalise.differences(before, self.look())
         if lines:
             more = [f"... and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
             self.complain("kernel text", "\n".join([f"differs {when}:", *lines[:_MOST_LINES], *more]))
@@ -182,7 +196,7 @@ class Play:
 
     def _expect_no_process(self, keep: frozenset[int]) -> None:
         """Nothing is left below the harness but `keep` and what belongs to it."""
-        patience = Deadline.after(2)
+        patience = Deadline.after(20)
         while True:
             processes.reap_dead_children()
             left = [pid for pid in processes.children(os.getpid()) if pid not in keep]
@@ -205,10 +219,12 @@ class Play:
             self._expect_unharmed()
             raise Ended
         self._images.append(image.name)
+        self._ages[image] = self._stopwatch.seconds()
         self.expect_only_images()
         if then == "kill":
+            self._stopwatch.stop()
             try:
-                processes.wait_for_end(self.root, Deadline.after(5))
+                processes.wait_for_end(self.root, Deadline.after(30))
             except TimeoutError:
                 raise Broken("checkpoint --then kill: the root is still there") from None
             self.expect_no_process()
@@ -230,6 +246,7 @@ class Play:
         return inspected
 
     def restore(self, image: Path) -> None:
+        self._stopwatch.go_on(self._ages[image])
         self.root = self.cairn.restore(image)
         own = numbers.own_numbers([self.root]).get(self.root, self.root)
         if own != self.own_root:

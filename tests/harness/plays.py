@@ -32,6 +32,8 @@ class Program:
       refused: REGEX              it can't be checkpointed, and this is how the reason reads
       timeout: SECONDS            for each wait for the program
       varies: GLOB (reason)       facts of the text oracle that the program itself changes
+      deadline: SECONDS           what it waits for comes by itself, so long after its start
+      restless: N (reason)        so many tasks never come to rest: they run, or sleep uninterruptibly
       root: daemon                the leader of its session has ended before it starts
     """
 
@@ -67,6 +69,14 @@ class Program:
     @property
     def varies(self) -> list[str]:
         return [line.split("(")[0].strip() for line in self.headers.get("varies", [])]
+
+    @property
+    def deadline(self) -> float | None:
+        return float(self.headers["deadline"][0]) if "deadline" in self.headers else None
+
+    @property
+    def restless(self) -> int:
+        return int(self.headers.get("restless", ["0"])[0].split()[0])
 
     def modes(self, requested: list[str] | None) -> list[str]:
         """Those that make sense for it: all of the usual ones, or those that were asked for."""
@@ -107,7 +117,7 @@ def first_comment(text: str) -> dict[str, list[str]]:
     for line in text.splitlines():
         if not line.startswith(mark):
             break
-        key = re.match(rf"{mark} (needs|modes|own|not yet|refused|timeout|varies|root): (.*)$", line)
+        key = re.match(rf"{mark} (needs|modes|own|not yet|refused|timeout|varies|deadline|restless|root): (.*)$", line)
         if key:
             headers.setdefault(key[1], []).append(key[2].strip())
     return headers

@@ -29,6 +29,24 @@ class Deadline:
         return self.left() == 0.0
 
 
+class Stopwatch:
+    """How long a program has run: its clocks stand still between a checkpoint and the restore."""
+
+    def __init__(self) -> None:
+        self._before = 0.0
+        self._since: float | None = None
+
+    def go_on(self, before: float | None = None) -> None:
+        self._before = self.seconds() if before is None else before
+        self._since = time.monotonic()
+
+    def stop(self) -> None:
+        self._before, self._since = self.seconds(), None
+
+    def seconds(self) -> float:
+        return self._before + (0 if self._since is None else time.monotonic() - self._since)
+
+
 def read_text(path: str | Path) -> str | None:
     """The text of a file that may be gone."""
     try:
@@ -69,6 +87,11 @@ def descendants(pid: int) -> list[int]:
     for child in children(pid):
         found += [child, *descendants(child)]
     return found
+
+
+def awake(pid: int) -> list[int]:
+    """The tasks of a tree that run, want to run, or wait for something short."""
+    return [tid for process in (pid, *descendants(pid)) for tid in tasks(process) if state(tid) in ("R", "D")]
 
 
 def start(argv: list[str], directory: Path, environment: dict[str, str]) -> int:

@@ -10,7 +10,7 @@ int main() {
   auto* word = must(
       static_cast<std::atomic<uint64_t>*>(mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)), "mmap");
   word[5] = 0xaaaa'bbbb'cccc'dddd;
-  const pid_t other = child([&] {
+  const pid_t other = child_in(SYS_openat, [&] {
     close(fd);
     wait_for_go();
     while (word[6] == 0) sleep_ms(2);

@@ -22,7 +22,7 @@ int main() {
   for (size_t page = 0; page < kPages; page++) memset(memory + page * 4096, 1 + page % 200, 4096);
   int frames[2];
   must(pipe(frames), "pipe");
-  const pid_t other = child([&] {
+  const pid_t other = child_in(SYS_openat, [&] {
     wait_for_go();
     for (size_t page = 0; page < kPages; page++) {
       const uint64_t number = frame(memory + page * 4096);

@@ -19,9 +19,9 @@ int main() {
   memset(memory, 'c', kPages * 4096);
   int changed[2];
   must(pipe(changed), "pipe");
-  const pid_t other = child([&] {
+  const pid_t other = child_in(SYS_openat, [&] {
     memory[10 * 4096] = 's';
-    const pid_t grandchild = child([&] {
+    const pid_t grandchild = child_in(SYS_openat, [&] {
       memory[20 * 4096] = 'g';
       must(write(changed[1], "x", 1), "write");
       wait_for_go();

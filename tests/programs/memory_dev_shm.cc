@@ -13,7 +13,7 @@ int main() {
   must(shm_unlink(name.c_str()), "shm_unlink");
   close(fd);
   words[100'000] = 0xfeed'0000'0000'0001;
-  const pid_t other = child([&] {
+  const pid_t other = child_in(SYS_openat, [&] {
     wait_for_go();
     while (words[0] == 0) sleep_ms(2);
     words[1] = words[100'000] + 1;

@@ -10,7 +10,7 @@ int main() {
                          mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)),
                      "mmap");
   for (size_t i = 16; i < kSize / 8; i += 512) words[i] = ~i;
-  const pid_t other = child([&] {
+  const pid_t other = child_in(SYS_openat, [&] {
     munmap(reinterpret_cast<char*>(words) + 4096, 4096);  // the child has a hole where the parent has none
     wait_for_go();
     while (words[0] == 0) sleep_ms(2);

@@ -1,5 +1,6 @@
 // pipe(7): the read end is held by a child alone, the write end by the parent alone: end of file and EPIPE are right.
 #include <signal.h>
+#include <sys/ioctl.h>
 
 #include "program.h"
 
@@ -19,6 +20,8 @@ int main() {
   close(down[0]);
   close(up[1]);
   must(write(down[1], "first ", 6), "write");
+  for (int unread = 1; unread != 0; must(ioctl(down[1], FIONREAD, &unread), "FIONREAD")) sleep_ms(1);
+  wait_until_in(reader, SYS_read);
   ready_and_wait();
   must(write(down[1], "second", 6), "write");
   close(down[1]);

@@ -27,20 +27,22 @@ int main() {
   const int64_t before_move = now();
   move_clocks();
   const int timer = must(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), "timerfd_create");
-  const int64_t begin = now(), end = begin + 500'000'000'000;
+  const int64_t begin = now(), end = begin + 500 * kSecond;
   check(begin - before_move >= 1'000'000'000'000'007, "the clock was not moved");
   const itimerspec at{{}, {end / 1'000'000'000, end % 1'000'000'000}};
   must(timerfd_settime(timer, TFD_TIMER_ABSTIME, &at, nullptr), "timerfd_settime");
   ready_and_wait();
   timespec by_call;
+  const int64_t before = now();
   must(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &by_call), "clock_gettime");
-  const int64_t passed = by_call.tv_sec * 1'000'000'000 + by_call.tv_nsec - begin;
+  const int64_t told = by_call.tv_sec * kSecond + by_call.tv_nsec, passed = told - begin;
+  check(told >= before && told <= now(), "CLOCK_MONOTONIC by call is %ld, by the fast path %ld", told, before);
   check(passed > 0 && passed < 300'000'000'000, "CLOCK_MONOTONIC has gone on by %ld ns", passed);
-  check(llabs(now() - begin - passed) < 1'000'000'000, "the fast path is elsewhere");
   check(now(CLOCK_BOOTTIME) - now() > 900'000'000'000'000, "CLOCK_BOOTTIME is not ahead any more");
   itimerspec left;
+  const int64_t earlier = now();
   must(timerfd_gettime(timer, &left), "timerfd_gettime");
-  const int64_t off = now() + left.it_value.tv_sec * 1'000'000'000 + left.it_value.tv_nsec - end;
-  check(llabs(off) < 50'000'000, "the timer is off by %ld ns", off);
+  const int64_t rest = left.it_value.tv_sec * kSecond + left.it_value.tv_nsec;
+  check_between(rest, end - now(), end - earlier, "rest of the timer");
   pass();
 }

@@ -5,7 +5,7 @@
 
 int main() {
   umask(0);
-  const pid_t other = child([] {
+  const pid_t other = child_in(SYS_openat, [] {
     umask(0777);
     wait_for_go();
     check_equal(umask(0), 0777u, "mask of the child");

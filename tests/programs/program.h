@@ -94,12 +94,27 @@ inline int64_t now(clockid_t clock = CLOCK_MONOTONIC) {
   return time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec;
 }
 
+// Whether two things that run along with each other are still together: what one shows lies between what it should be
+// at the other's readings before and after (between which we may have lost the CPU), give or take 50 ms.
+inline void check_between(int64_t is, int64_t least, int64_t most, const char* what) {
+  constexpr int64_t kSlack = 50'000'000;
+  check(is >= least - kSlack && is <= most + kSlack, "%s is %ld ns, expected %ld to %ld", what, is, least, most);
+}
+
 inline void sleep_ms(long ms) {
   timespec time{ms / 1000, ms % 1000 * 1'000'000};
   nanosleep(&time, nullptr);
 }
 
 inline void ready() { tell("ready\n"); }
+
+// What comes by itself must not come before the last checkpoint. The harness notices when it was too slow for that, and
+// begins anew at a slower pace (see `deadline` in tests/README.md).
+constexpr int64_t kSecond = 1'000'000'000;
+inline int64_t soon() {
+  const char* pace = getenv("PROGRAM_PACE");
+  return 3 * kSecond * (pace ? atoi(pace) : 1);
+}
 
 // Waits in open(2) of the fifo `go` until the harness opens it too: nothing moves meanwhile, so that two looks at a
 // waiting program see the same.
@@ -130,8 +145,7 @@ inline std::string read_file(const std::string& path) {
 inline void wait_until_in(pid_t tid, long call) {
   const std::string path = "/proc/" + std::to_string(tid) + "/syscall";
   const std::string number = std::to_string(call) + " ";
-  for (const int64_t end = now() + 20'000'000'000; read_file(path).compare(0, number.size(), number) != 0;
-       sleep_ms(1)) {
+  for (const int64_t end = now() + 50 * kSecond; read_file(path).compare(0, number.size(), number) != 0; sleep_ms(1)) {
     if (now() > end) fail("task %d never came to call %ld: %s", tid, call, read_file(path).c_str());
   }
 }
@@ -144,12 +158,12 @@ std::thread thread_in(long call, Body body) {
     tid = gettid();
     body();
   });
-  while (tid == 0) sched_yield();
+  while (tid == 0) sleep_ms(1);
   wait_until_in(tid, call);
   return thread;
 }
 
-// A child that runs the body and exits with 0.
+// A child that runs the body and exits with 0. When this returns it may not even have begun.
 template <class Body>
 pid_t child(Body body) {
   const pid_t pid = must(fork(), "fork");

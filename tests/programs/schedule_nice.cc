@@ -12,12 +12,11 @@ int main() {
     must(read(ends[0], &byte, 1), "read");
     check_equal(getpriority(PRIO_PROCESS, 0), 19, "nice value of the thread");
   });
-  const pid_t other = child([] {
+  const pid_t other = child_in(SYS_openat, [] {
     must(setpriority(PRIO_PROCESS, 0, 7), "setpriority");
     wait_for_go();
     check_equal(getpriority(PRIO_PROCESS, 0), 7, "nice value of the child");
   });
-  while (getpriority(PRIO_PROCESS, other) != 7) sleep_ms(1);
   must(setpriority(PRIO_PROCESS, 0, 2), "setpriority");
   ready_and_wait();
   check_equal(getpriority(PRIO_PROCESS, 0), 2, "nice value of the main thread");

@@ -20,12 +20,12 @@ int main() {
       must(sched_rr_get_interval(0, &interval), "sched_rr_get_interval");
     });
   }
-  sleep_ms(50);
   for (int i = 0; i < 4; i++) {
     int status = 0;
     while (waitpid(children[i], &status, WNOHANG) == 0 && sched_getscheduler(children[i]) != wanted[i].policy)
       sleep_ms(1);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) skip("real-time policies are not allowed");
+    wait_until_in(children[i], SYS_openat);
   }
   ready_and_wait();
   for (const pid_t pid : children) check_exit(pid);

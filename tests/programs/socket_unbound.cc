@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "loopback.h"
 #include "program.h"
 
 int main() {
@@ -9,7 +10,7 @@ int main() {
   int sockets[6], n = 0;
   for (int domain : domains)
     for (int type : types) sockets[n++] = must(socket(domain, type | SOCK_NONBLOCK, 0), "socket");
-  sockaddr_in address{AF_INET, 0, {htonl(INADDR_LOOPBACK)}};
+  sockaddr_in address{AF_INET, 0, own_loopback()};
   socklen_t size = sizeof address;
   must(bind(sockets[2], reinterpret_cast<sockaddr*>(&address), size), "bind");
   must(getsockname(sockets[2], reinterpret_cast<sockaddr*>(&address), &size), "getsockname");

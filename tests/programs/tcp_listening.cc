@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "loopback.h"
 #include "program.h"
 
 static int option(int fd, int level, int name) {
@@ -19,7 +20,12 @@ static int listen_at(sockaddr* address, socklen_t size) {
   must(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one), "TCP_NODELAY");
   must(setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle), "TCP_KEEPIDLE");
   if (address->sa_family == AF_INET6) must(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one), "IPV6_V6ONLY");
-  must(bind(fd, address, size), "bind");
+  int failed = bind(fd, address, size);
+  for (int attempt = 0; failed && errno == EADDRINUSE && address->sa_family == AF_INET6 && attempt < 40; attempt++) {
+    reinterpret_cast<sockaddr_in6*>(address)->sin6_port = own_port(attempt);
+    failed = bind(fd, address, size);
+  }
+  must(failed, "bind");
   must(listen(fd, 70), "listen");
   must(getsockname(fd, address, &size), "getsockname");
   return fd;
@@ -37,8 +43,8 @@ static void connect_to(int listener, sockaddr* address, socklen_t size) {
 }
 
 int main() {
-  sockaddr_in four{AF_INET, 0, {htonl(INADDR_LOOPBACK)}};
-  sockaddr_in6 six{AF_INET6, 0, 0, IN6ADDR_LOOPBACK_INIT, 0};
+  sockaddr_in four{AF_INET, 0, own_loopback()};
+  sockaddr_in6 six{AF_INET6, own_port(0), 0, IN6ADDR_LOOPBACK_INIT, 0};
   const int listener_four = listen_at(reinterpret_cast<sockaddr*>(&four), sizeof four);
   const int listener_six = listen_at(reinterpret_cast<sockaddr*>(&six), sizeof six);
   ready_and_wait();

@@ -23,6 +23,7 @@ int main() {
   }
   for (int i = 0; i < kThreads; i++)
     while (ids[i] == 0) sleep_ms(1);
+  for (int i = 0; i < kThreads; i++) wait_until_in(ids[i], SYS_futex);
   ready_and_wait();
   for (int i = 0; i < kThreads; i++) {
     const std::string comm = "/proc/self/task/" + std::to_string(ids[i]) + "/comm";

@@ -11,7 +11,7 @@ int main() {
     int down[2], up[2];
     must(pipe2(down, O_CLOEXEC), "pipe2");
     must(pipe2(up, O_CLOEXEC), "pipe2");
-    children.push_back(child([&] {
+    children.push_back(child_in(SYS_read, [&] {
       int number = 0;
       must(read(down[0], &number, sizeof number), "child's read");
       number = number * 1000 + i;

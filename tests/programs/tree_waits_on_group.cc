@@ -15,6 +15,8 @@ int main() {
   std::thread waiter =
       thread_in(SYS_wait4, [&] { check_equal(must(waitpid(-member, &status, 0), "waitpid"), member, "waited"); });
   const pid_t other = child([] { _exit(22); });
+  siginfo_t info;
+  must(waitid(P_PID, other, &info, WEXITED | WNOWAIT), "waitid");
   ready_and_wait();
   must(write(ends[1], "x", 1), "write");
   waiter.join();

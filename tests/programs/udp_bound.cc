@@ -2,15 +2,18 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "loopback.h"
 #include "program.h"
 
 int main() {
-  sockaddr_in address{AF_INET, 0, {htonl(INADDR_LOOPBACK)}};
+  sockaddr_in address{AF_INET, 0, own_loopback()};
   socklen_t size = sizeof address;
   const int server = must(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), "socket");
   const int client = must(socket(AF_INET, SOCK_DGRAM, 0), "socket");
   must(bind(server, reinterpret_cast<sockaddr*>(&address), size), "bind");
   must(getsockname(server, reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
+  sockaddr_in own{AF_INET, 0, own_loopback()};
+  must(bind(client, reinterpret_cast<sockaddr*>(&own), sizeof own), "bind client");
   must(connect(client, reinterpret_cast<sockaddr*>(&address), size), "connect");
   const int tos = 0x10, broadcast = 1;
   must(setsockopt(server, IPPROTO_IP, IP_TOS, &tos, sizeof tos), "IP_TOS");

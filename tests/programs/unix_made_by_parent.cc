@@ -20,7 +20,7 @@ int main() {
     must(send(pair[1], text, size, 0), "answer");
     check_maker(pair[1]);
   });
-  const pid_t asking = child([&] {
+  const pid_t asking = child_in(SYS_openat, [&] {
     close(pair[1]);
     wait_for_go();
     must(send(pair[0], "asked", 5, 0), "question");
