@@ -6,6 +6,7 @@ Processes are ended and reaped one by one, by their id.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -98,7 +99,7 @@ def start(argv: list[str], directory: Path, environment: dict[str, str]) -> int:
     """Starts a program in a session of its own, with nothing inherited but three descriptors of its own directory."""
     pid = os.fork()
     if pid == 0:
-        os.setsid()
+        _begin_session()
         _become(argv, directory, environment)
     return pid
 
@@ -108,7 +109,7 @@ def start_daemon(argv: list[str], directory: Path, environment: dict[str, str]) 
     reader, writer = os.pipe()
     leader = os.fork()
     if leader == 0:
-        os.setsid()
+        _begin_session()
         pid = os.fork()
         if pid == 0:
             while os.getppid() == os.getsid(0):
@@ -121,6 +122,16 @@ def start_daemon(argv: list[str], directory: Path, environment: dict[str, str]) 
     os.close(reader)
     os.close(writer)
     return pid
+
+
+def _begin_session() -> None:
+    """A session has a share of the CPUs of its own (sched(7), autogroup), and begins with the usual one. Where ours is
+    nicer or less nice the program has to keep it, or it would starve beside what we are started with."""
+    own = (read_text("/proc/self/autogroup") or "").split()
+    os.setsid()
+    if own and own[-1] != "0":
+        with contextlib.suppress(OSError):  # less than 0 is for root
+            Path("/proc/self/autogroup").write_text(own[-1])
 
 
 def _become(argv: list[str], directory: Path, environment: dict[str, str]) -> None:

@@ -113,7 +113,7 @@ class Suite:
         if timed_out:
             processes.end_everything_below(running.pid)
             os.kill(running.pid, signal.SIGKILL)
-        processes.wait_for_end(running.pid, processes.Deadline.after(30))
+        processes.wait_for_end(running.pid, processes.Deadline.after(300))
         self._running.remove(running)
         self._report(_result_of(running, timed_out))
         if not self.keep:
