@@ -69,6 +69,9 @@ void Init::be_init(const EnvelopeSetup& setup, const InitChild& child, int socke
   if (::read(socket, &commit, sizeof(commit)) != sizeof(commit)) ::_exit(1);
   if (commit.session == Session::kOwn) ::setsid();
   [[maybe_unused]] int done = ::chdir("/");
+  // The planter may have played a dead leader, whose id must be gone when the tree looks.
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) continue;
+  written = ::write(socket, &commit, sizeof(commit));
   ::close(socket);
   int root_status = 0;
   for (;;) {
@@ -107,12 +110,16 @@ Init::Init(const Envelope& envelope, Place place, const InitChild& child) : is_c
   wait_until_ready();
 }
 
-void Init::wait_until_ready() {
+bool Init::answers(void* answer, size_t size) {
   pollfd entry{socket_.get(), POLLIN, 0};
+  return kernel::poll({&entry, 1}, std::chrono::duration_cast<std::chrono::milliseconds>(kPatience)) == 1 &&
+         kernel::call("read", SYS_read, socket_.get(), kernel::arg(answer), static_cast<long>(size)) ==
+             static_cast<long>(size);
+}
+
+void Init::wait_until_ready() {
   Failure failure{"set up the namespaces", EIO};
-  if (kernel::poll({&entry, 1}, std::chrono::duration_cast<std::chrono::milliseconds>(kPatience)) == 1) {
-    kernel::call("read", SYS_read, socket_.get(), kernel::arg(&failure), sizeof(failure));
-  }
+  answers(&failure, sizeof(failure));
   if (failure.step == nullptr) return;
   end();
   throw Error("make namespaces for the restored tree: " + failure.text());
@@ -142,6 +149,7 @@ void Init::end() {
 void Init::commit(NamespacePid root, Session session) {
   Commit commit{root.value, session};
   kernel::checked("sendto", SYS_sendto, socket_.get(), kernel::arg(&commit), sizeof(commit), MSG_NOSIGNAL, 0, 0);
+  if (!answers(&commit, sizeof(commit))) throw Error(fmt::format("process {} (cairn-init) has died", pid_.value));
   committed_ = true;
   socket_.reset();
 }

@@ -34,7 +34,7 @@ class Init {
   ~Init();  // kills it, and all in its namespace, unless it was committed
 
   HostPid pid() const { return pid_; }
-  // The tree may live without us from now on.
+  // The tree may live without us from now on. Children of init that are dead have been reaped.
   enum class Session { kStays, kOwn };  // of init: that of a shell, or one of its own
   void commit(NamespacePid root, Session session);
   // What has become of the root: a wait status, WIFSTOPPED included, or nothing yet (a signal came, or time has
@@ -44,6 +44,7 @@ class Init {
  private:
   struct Board;
   [[noreturn]] static void be_init(const EnvelopeSetup& setup, const InitChild& child, int socket, Board& board);
+  bool answers(void* answer, size_t size);
   void wait_until_ready();
   void end();
 

@@ -296,12 +296,12 @@ void Restoration::hand_over_group(RestoredTask& task, std::span<const int> fds, 
 }
 
 void Restoration::release() {
-  for (const auto& [record, task] : tasks_) task->task().set_options(0);
-  released_ = true;
   if (init_) {
     init_->commit({tree_.root().state->pid()},
                   parent_ == Parent::kNobody ? Init::Session::kOwn : Init::Session::kStays);
   }
+  for (const auto& [record, task] : tasks_) task->task().set_options(0);
+  released_ = true;
   for (RecordId process : tree_.processes()) {
     const auto& node = tree_.process(process);
     if (node.state->stop_signal() != 0) kernel::kill(actor_of(process).process(), SIGSTOP);
