@@ -192,7 +192,7 @@ off_t seek(int fd, off_t offset, int whence) {
   return result;
 }
 
-std::vector<std::string> list_directory(int directory) {
+std::optional<std::vector<std::string>> try_list_directory(int directory) {
   struct Entry {  // struct linux_dirent64, getdents64(2)
     uint64_t inode;
     int64_t offset;
@@ -205,6 +205,7 @@ std::vector<std::string> list_directory(int directory) {
   alignas(Entry) char buffer[32 * 1024];
   while (true) {
     long size = call("getdents64", SYS_getdents64, directory, arg(buffer), sizeof(buffer));
+    if (says_gone(size)) return std::nullopt;
     if (size < 0) fail("list", describe_descriptor(directory), size);
     if (size == 0) return names;
     for (long at = 0; at < size;) {
@@ -214,6 +215,12 @@ std::vector<std::string> list_directory(int directory) {
       at += entry->length;
     }
   }
+}
+
+std::vector<std::string> list_directory(int directory) {
+  auto names = try_list_directory(directory);
+  if (!names) fail("list", describe_descriptor(directory), -ENOENT);
+  return *names;
 }
 
 OwnedFd memfd(const std::string& name, unsigned flags, off_t size) {

@@ -28,10 +28,8 @@ std::string space_of(const ProcDir& task) {
 }
 
 std::optional<HostPid> find_thread(const ProcDir& process, NamespacePid wanted) {
-  auto tasks = try_open_at(process.fd(), "task", O_RDONLY | O_DIRECTORY);
-  if (!tasks) return std::nullopt;
-  for (const std::string& name : list_directory(tasks->get())) {
-    auto thread = ProcDir::open(process.pid(), {std::stoi(name)});
+  for (int id : process.try_list_numbers("task").value_or(std::vector<int>())) {
+    auto thread = ProcDir::open(process.pid(), {id});
     auto text = thread ? thread->try_read("status") : std::nullopt;
     if (text && innermost_ids(KeyValues::parse(*text)).thread == wanted) return thread->pid();
   }

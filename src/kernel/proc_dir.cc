@@ -49,16 +49,21 @@ std::optional<std::string> ProcDir::try_read_link(const std::string& name) const
 
 OwnedFd ProcDir::open_file(const std::string& name, int flags) const { return open_at(fd(), name, flags); }
 
-std::vector<std::string> ProcDir::list(const std::string& name) const {
-  return list_directory(open_at(fd(), name, kDirectory).get());
-}
-
-std::vector<int> ProcDir::list_numbers(const std::string& name) const {
+std::optional<std::vector<int>> ProcDir::try_list_numbers(const std::string& name) const {
+  auto directory = try_open_at(fd(), name, kDirectory);
+  auto entries = directory ? try_list_directory(directory->get()) : std::nullopt;
+  if (!entries) return std::nullopt;
   std::vector<int> numbers;
-  for (const std::string& entry : list(name))
+  for (const std::string& entry : *entries)
     if (auto number = as_number(entry)) numbers.push_back(*number);
   std::ranges::sort(numbers);
   return numbers;
+}
+
+std::vector<int> ProcDir::list_numbers(const std::string& name) const {
+  auto numbers = try_list_numbers(name);
+  if (!numbers) throw Error::system(fmt::format("list {} of process {}", name, pid_.value), ENOENT);
+  return *numbers;
 }
 
 }  // namespace cairn::kernel

@@ -145,8 +145,8 @@ class ProcDir {
   std::string read_link(const std::string& name) const;
   std::optional<std::string> try_read_link(const std::string& name) const;
   OwnedFd open_file(const std::string& name, int flags) const;
-  std::vector<std::string> list(const std::string& name) const;
   std::vector<int> list_numbers(const std::string& name) const;  // task, fd: sorted
+  std::optional<std::vector<int>> try_list_numbers(const std::string& name) const;
 
   std::vector<MapsEntry> maps() const { return parse_maps(read("maps")); }
   Stat stat() const { return parse_stat(read("stat")); }

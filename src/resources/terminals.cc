@@ -3,8 +3,6 @@
 #include <linux/kcmp.h>
 #include <sys/sysmacros.h>
 
-#include <cerrno>
-
 #include "kernel/calls.h"
 #include "resources/terminals.pb.h"
 
@@ -42,23 +40,13 @@ struct Masters {
   }
 };
 
-// An outsider isn't held: it may end while we look.
-std::vector<int> descriptors_of_outsider(const kernel::ProcDir& process) {
-  try {
-    return process.list_numbers("fd");
-  } catch (const Error& error) {
-    if (error.error_number() == ENOENT || error.error_number() == ESRCH) return {};
-    throw;
-  }
-}
-
 // Who has a descriptor with this link that is the one.
 std::optional<HostPid> outsider_with(DescribeContext& context, const std::string& link,
                                      const std::function<bool(const kernel::ProcDir&, int)>& is_it) {
   for (HostPid pid : context.outside().holders_of(link)) {
     auto process = kernel::ProcDir::open(pid);
-    if (!process) continue;
-    for (int number : descriptors_of_outsider(*process)) {
+    auto numbers = process ? process->try_list_numbers("fd") : std::nullopt;  // it isn't held, and may end meanwhile
+    for (int number : numbers.value_or(std::vector<int>())) {
       if (is_it(*process, number)) return pid;
     }
   }
