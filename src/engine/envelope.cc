@@ -47,23 +47,6 @@ unsigned long flags_of_proc() {
 
 // Functions of the child: no allocation, no exception.
 
-bool write_text(const char* path, const char* text, size_t size) {
-  int file = ::open(path, O_WRONLY | O_CLOEXEC);
-  bool done = file >= 0 && ::write(file, text, size) == static_cast<ssize_t>(size);
-  int error = errno;
-  if (file >= 0) ::close(file);
-  errno = error;
-  return done;
-}
-
-Failure map_ids(const std::string& users, const std::string& groups) {
-  // An ordinary user has to give up setgroups(2) first (user_namespaces(7), since Linux 3.19).
-  if (!write_text("/proc/self/setgroups", "deny", 4)) return {"write /proc/self/setgroups", errno};
-  if (!write_text("/proc/self/uid_map", users.data(), users.size())) return {"write /proc/self/uid_map", errno};
-  if (!write_text("/proc/self/gid_map", groups.data(), groups.size())) return {"write /proc/self/gid_map", errno};
-  return {};
-}
-
 // Mounts of the host go on to appear here, but what is mounted here doesn't appear there.
 Failure mount_proc(unsigned long flags) {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return {"mount --make-rslave /", errno};
@@ -82,15 +65,11 @@ Envelope choose_envelope(Pids wanted) {
   return envelope;
 }
 
-EnvelopeSetup::EnvelopeSetup(const Envelope& envelope)
-    : envelope_(envelope),
-      user_map_(fmt::format("{0} {0} 1", ::geteuid())),
-      group_map_(fmt::format("{0} {0} 1", ::getegid())),
-      proc_flags_(flags_of_proc()) {}
+EnvelopeSetup::EnvelopeSetup(const Envelope& envelope) : envelope_(envelope), proc_flags_(flags_of_proc()) {}
 
 Failure EnvelopeSetup::run() const {
   if (envelope_.user) {
-    if (Failure failure = map_ids(user_map_, group_map_); failure.step != nullptr) return failure;
+    if (const char* failed = id_maps_.write(); failed != nullptr) return {failed, errno};
   }
   return envelope_.pids ? mount_proc(proc_flags_) : Failure{};
 }

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "kernel/own_id_maps.h"
+
 namespace cairn::engine {
 
 enum class Pids { kAsPossible, kFresh };  // those of cairn's own pid namespace where that is permitted; --new-pids
@@ -37,7 +39,7 @@ class EnvelopeSetup {
 
  private:
   Envelope envelope_;
-  std::string user_map_, group_map_;
+  kernel::OwnIdMaps id_maps_;
   unsigned long proc_flags_ = 0;
 };
 

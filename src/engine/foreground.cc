@@ -6,6 +6,7 @@
 
 #include <atomic>
 
+#include "engine/forwarded_signals.h"
 #include "engine/restore.h"
 #include "kernel/calls.h"
 
@@ -21,12 +22,10 @@ void forward(int signal, siginfo_t* info, void*) {
   ::kill(job, signal);
 }
 
-constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT};
-
 sigset_t forwarded_set() {
   sigset_t set;
   ::sigemptyset(&set);
-  for (int signal : kForwarded) ::sigaddset(&set, signal);
+  for (int signal : kForwardedSignals) ::sigaddset(&set, signal);
   return set;
 }
 
@@ -57,7 +56,7 @@ int wait_for_job(const RestoreResult& restored) {
   struct sigaction action {};
   action.sa_sigaction = forward;
   action.sa_flags = SA_RESTART | SA_SIGINFO;
-  for (int signal : kForwarded) ::sigaction(signal, &action, nullptr);
+  for (int signal : kForwardedSignals) ::sigaction(signal, &action, nullptr);
   sigset_t set = forwarded_set();
   ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
   for (;;) {

@@ -1,6 +1,5 @@
 #include "engine/init.h"
 
-#include <linux/close_range.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -13,6 +12,7 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "engine/forwarded_signals.h"
 #include "kernel/calls.h"
 #include "kernel/clone.h"
 #include "kernel/pid_namespace.h"
@@ -40,18 +40,12 @@ struct Commit {
 // Signals that a shell would send. What comes from inside the namespace is meant for pid 1 (a sender outside has no id
 // here), and what comes from a terminal has reached the root already.
 bool is_to_be_forwarded(const siginfo_t& info) {
-  constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT};
-  for (int signal : kForwarded)
+  for (int signal : kForwardedSignals)
     if (info.si_signo == signal) return info.si_pid == 0 && info.si_code <= 0;
   return false;
 }
 
 void end_like(int status) { ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)); }
-
-void keep_only(int descriptor) {
-  if (descriptor > 0) ::syscall(SYS_close_range, 0, descriptor - 1, 0);
-  ::syscall(SYS_close_range, descriptor + 1, ~0U, 0);
-}
 
 }  // namespace
 
@@ -62,7 +56,7 @@ void Init::be_init(const EnvelopeSetup& setup, const InitChild& child, int socke
   sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, nullptr);  // after the fork: the planter's mask is cairn's
   ::prctl(PR_SET_NAME, kInitName);
-  keep_only(socket);
+  kernel::keep_only(socket);
   [[maybe_unused]] ssize_t written = ::write(socket, &failure, sizeof(failure));
   Commit commit;
   // An end of file: cairn has gone or given up. With pid 1 the whole namespace goes.

@@ -1,7 +1,6 @@
 #include "engine/planter.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <linux/rseq.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -75,8 +74,7 @@ void reset_signals() {
   if (request.socket != request.socket_number) {
     ready = ::syscall(SYS_dup3, request.socket, request.socket_number, 0) >= 0 && ready;
   }
-  if (request.socket_number > 0) ::syscall(SYS_close_range, 0, request.socket_number - 1, 0);
-  ::syscall(SYS_close_range, request.socket_number + 1, ~0U, 0);
+  kernel::keep_only(request.socket_number);
   answer.ready = ready;
   [[maybe_unused]] ssize_t written = ::write(request.socket_number, &answer, sizeof(answer));
   for (;;) ::pause();

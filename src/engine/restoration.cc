@@ -92,7 +92,7 @@ void Restoration::plant_planter(PlanterRequest request) {
   }
   size_t slot = next_slot_++;
   planter_ = plant_with_clocks(request, slot, record);
-  while (request.wanted_pid == 0 && is_in_image(planter_->process().value)) {
+  while (request.wanted_pid == 0 && tree_.has_task(planter_->process().value)) {
     retire_planter();
     planter_ = plant_with_clocks(request, slot, record);
   }
@@ -102,7 +102,7 @@ void Restoration::plant_planter(PlanterRequest request) {
 // Besides init's.
 pid_t Restoration::unused_id() const {
   pid_t id = 2;
-  while (is_in_image(id)) ++id;
+  while (tree_.has_task(id)) ++id;
   return id;
 }
 
@@ -110,11 +110,6 @@ HostPid Restoration::host_id(NamespacePid id) const {
   auto found = pids_.find(id);
   if (!found) throw Error(fmt::format("task {} died at its birth", id.value));
   return *found;
-}
-
-bool Restoration::is_in_image(pid_t id) const {
-  return std::ranges::any_of(records_.of_kind("task"),
-                             [&](const graph::Record* task) { return task->as<image::Task>().tid() == id; });
 }
 
 std::unique_ptr<RestoredTask> Restoration::plant_with_clocks(PlanterRequest& request, size_t slot, RecordId record) {

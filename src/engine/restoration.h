@@ -61,7 +61,6 @@ class Restoration final : public resources::RestoreContext {
   pid_t unused_id() const;
   HostPid host_id(NamespacePid id) const;
   void plant_planter(PlanterRequest request);
-  bool is_in_image(pid_t id) const;
   std::unique_ptr<resources::RestoredTask> plant_with_clocks(PlanterRequest& request, size_t slot, RecordId record);
   void run_step(const graph::Plan& plan, size_t index);
   void flush_needed(const graph::Plan& plan, const graph::Step& step);

@@ -75,7 +75,7 @@ RestoredTask& Restoration::begin_temporary(RestoredTask& creator, uint64_t flags
       throw Error(fmt::format("the temporary process {} died at its birth", process.value));
     }
     temporary_ = std::make_unique<RestoredTask>(RecordId{}, std::move(task), *space_, *temporary_slot_);
-    if (!is_in_image(number.value)) return *temporary_;
+    if (!tree_.has_task(number.value)) return *temporary_;
     end_temporary(creator);
   }
 }

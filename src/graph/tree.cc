@@ -22,6 +22,7 @@ Tree::Tree(const RecordSet& records) {
     const auto& state = record->as<image::Task>();
     auto process = processes_.find(RecordId{state.process().id()});
     if (process == processes_.end()) throw damaged(fmt::format("task {} belongs to no process", state.tid()));
+    tids_.insert(state.tid());
     auto& tasks = process->second.tasks;
     bool leads = state.tid() == process->second.state->pid();
     tasks.insert(leads ? tasks.begin() : tasks.end(), record->id);

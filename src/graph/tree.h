@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "graph/records.h"
@@ -35,6 +36,8 @@ class Tree {
   RecordId process_of(RecordId task) const;
   // The process or phantom with this pid in the tree's own numbering; 0 if none.
   RecordId by_pid(int32_t pid) const;
+  // Whether any task, dead or alive, has this id in that numbering.
+  bool has_task(int32_t tid) const { return tids_.contains(tid); }
   // The first task (in tree order) that uses a shared structure (mm, files, fs, sighand), a task itself, or the leader
   // of a process: the one that acts for it. 0 for other records.
   RecordId actor(RecordId record) const;
@@ -47,6 +50,7 @@ class Tree {
   std::map<RecordId, ProcessNode> processes_;
   std::map<RecordId, RecordId> process_of_;
   std::map<int32_t, RecordId> by_pid_;
+  std::set<int32_t> tids_;
   std::map<RecordId, RecordId> actors_;
   std::vector<RecordId> order_, phantoms_;
   RecordId root_;

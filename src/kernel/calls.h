@@ -51,7 +51,7 @@ void unlink_at(int directory, const std::string& path, int flags = 0);
 int fcntl(int fd, int command, long argument = 0);
 OwnedFd duplicate(int fd);
 off_t seek(int fd, off_t offset, int whence);
-std::vector<std::string> list_directory(int directory);  // rewinds first; names, without . and ..
+std::vector<std::string> list_directory(int directory);                     // rewinds first; names, without . and ..
 std::optional<std::vector<std::string>> try_list_directory(int directory);  // empty: what it is about is gone
 OwnedFd memfd(const std::string& name, unsigned flags, off_t size);
 

@@ -14,6 +14,12 @@ namespace cairn::kernel {
 
 inline constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
 
+// Nanoseconds; at most as many as the kernel's timers hold (KTIME_MAX).
+inline int64_t later(int64_t time, int64_t by) {
+  int64_t sum = 0;
+  return __builtin_add_overflow(time, by, &sum) ? INT64_MAX : sum;
+}
+
 // What a clock says here, in nanoseconds. Alarm clocks tell the time of their base: they can be asked only where there
 // is a hardware clock.
 int64_t clock_now(clockid_t clock);

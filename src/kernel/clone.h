@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstdint>
 
@@ -36,6 +37,12 @@ inline constexpr uint64_t kCloneIntoCgroup = 1ull << 33;    // CLONE_INTO_CGROUP
 // pthread_atfork(3): not with CLONE_VM, which needs a stack of its own.
 inline long try_clone3(const CloneArguments& arguments) {
   return call("clone3", SYS_clone3, arg(&arguments), sizeof(arguments));
+}
+
+// In a child that is a fork of a program with threads: plain system calls.
+inline void keep_only(int descriptor) {
+  if (descriptor > 0) ::syscall(SYS_close_range, 0, descriptor - 1, 0);
+  ::syscall(SYS_close_range, descriptor + 1, ~0U, 0);
 }
 
 }  // namespace cairn::kernel

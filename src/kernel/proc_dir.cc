@@ -21,6 +21,9 @@ std::optional<int> as_number(const std::string& name) {
 
 }  // namespace
 
+KeyValues fdinfo_of(int fd) { return KeyValues::parse(read_file(fmt::format("/proc/self/fdinfo/{}", fd))); }
+std::string link_of(int fd) { return read_link_at(AT_FDCWD, fmt::format("/proc/self/fd/{}", fd)); }
+
 std::optional<ProcDir> ProcDir::open(HostPid pid) {
   auto fd = try_open_at(AT_FDCWD, fmt::format("/proc/{}", pid.value), kDirectory);
   if (!fd) return std::nullopt;

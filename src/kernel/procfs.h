@@ -126,6 +126,10 @@ struct FileLock {
 };
 std::vector<FileLock> parse_locks(std::string_view text);
 
+// Of a descriptor of ours: /proc/self/fdinfo and /proc/self/fd.
+KeyValues fdinfo_of(int fd);
+std::string link_of(int fd);
+
 // NUL-separated lists: cmdline, environ.
 std::vector<std::string> parse_nul_list(std::string_view bytes);
 

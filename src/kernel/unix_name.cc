@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
 #include "kernel/described_object.h"
+#include "kernel/own_id_maps.h"
 #include "kernel/socket.h"
 
 namespace cairn::kernel {
@@ -77,29 +77,13 @@ long new_file_system() {
   return result;
 }
 
-bool write_text(Outcome& outcome, const char* path, const char* text) {
-  int file = ::open(path, O_WRONLY | O_CLOEXEC);
-  bool written = succeeded(outcome, path, file) &&
-                 succeeded(outcome, path, ::write(file, text, std::char_traits<char>::length(text)));
-  if (file >= 0) ::close(file);
-  return written;
-}
-
-// Who isn't mapped can't make a file (EOVERFLOW).
-bool enter_user_namespace(Outcome& outcome) {
-  char user[64], group[64];
-  ::snprintf(user, sizeof(user), "%u %u 1", ::geteuid(), ::geteuid());
-  ::snprintf(group, sizeof(group), "%u %u 1", ::getegid(), ::getegid());
-  return succeeded(outcome, "unshare", ::unshare(CLONE_NEWUSER | CLONE_NEWNS)) &&
-         write_text(outcome, "/proc/self/setgroups", "deny") && write_text(outcome, "/proc/self/uid_map", user) &&
-         write_text(outcome, "/proc/self/gid_map", group);
-}
-
 // As root at once, as an ordinary user in namespaces of its own.
-bool enter_hidden_root(Outcome& outcome) {
+bool enter_hidden_root(Outcome& outcome, const OwnIdMaps& id_maps) {
   long mount = new_file_system();
   if (mount < 0 && errno == EPERM) {
-    if (!enter_user_namespace(outcome)) return false;
+    // Who isn't mapped can't make a file (EOVERFLOW).
+    if (!succeeded(outcome, "unshare", ::unshare(CLONE_NEWUSER | CLONE_NEWNS))) return false;
+    if (const char* failed = id_maps.write(); failed != nullptr) return succeeded(outcome, failed, -1);
     mount = new_file_system();
   }
   if (!succeeded(outcome, "make a file system", mount)) return false;
@@ -143,8 +127,9 @@ void bind_from(int socket, const std::string& name, const std::string& directory
 OwnedFd bind_out_of_sight(int socket, const std::string& name) {
   SocketAddress address = SocketAddress::unix(name);
   std::string path = name;
+  OwnIdMaps id_maps;
   return OwnedFd(run_in_child(name, [&](Outcome& outcome) {
-    if (!enter_hidden_root(outcome) || !make_directories(outcome, path.data())) return;
+    if (!enter_hidden_root(outcome, id_maps) || !make_directories(outcome, path.data())) return;
     if (!succeeded(outcome, "bind", ::syscall(SYS_bind, socket, address.get(), address.length()))) return;
     // Connecting takes the right to write, also for another user on whose behalf a task connects.
     if (!succeeded(outcome, "chmod", ::chmod(path.c_str(), 0777))) return;

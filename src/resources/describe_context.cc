@@ -37,12 +37,11 @@ DescriptionView::DescriptionView(OwnedFd duplicate, HostPid holder, int number, 
     : fd_(std::move(duplicate)), holder_(holder), number_(number), record_(record), flags_(flags) {}
 
 const std::string& DescriptionView::link() const {
-  return cached(link_, [&] { return kernel::read_link_at(AT_FDCWD, fmt::format("/proc/self/fd/{}", fd())); });
+  return cached(link_, [&] { return kernel::link_of(fd()); });
 }
 
 const kernel::KeyValues& DescriptionView::fdinfo() const {
-  return cached(fdinfo_,
-                [&] { return kernel::KeyValues::parse(kernel::read_file(fmt::format("/proc/self/fdinfo/{}", fd()))); });
+  return cached(fdinfo_, [&] { return kernel::fdinfo_of(fd()); });
 }
 
 const struct stat& DescriptionView::stat() const {

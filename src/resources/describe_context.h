@@ -35,6 +35,7 @@ class TaskView {
   const kernel::ProcDir& proc() const { return proc_; }  // /proc/PID/task/TID
   const kernel::KeyValues& status() const;               // read once
   const kernel::Stat& stat() const;                      // read once
+  bool leads_session() const { return stat().session() == process_->pid.value; }
 
  private:
   tracee::HeldProcess* process_;

@@ -222,4 +222,17 @@ class AttributeKind : public TypedKind<State>, public AnyAttributeKind {
   }
 };
 
+// What is refused wherever it is met, as soon as the task is looked at: no image has it.
+template <typename State, Level kLevel>
+class RefusedAttributeKind : public AttributeKind<State, kLevel> {
+ public:
+  virtual void refuse(DescribeContext& context, const TaskView& task) const = 0;
+
+  Reading<State> describe(DescribeContext& context, const TaskView& task, tracee::Batch&) const final {
+    refuse(context, task);
+    return [] { return std::nullopt; };
+  }
+  void apply(RestoreContext&, const State&, RestoredTask&) const final {}
+};
+
 }  // namespace cairn::resources

@@ -112,12 +112,17 @@ std::vector<Faced<Face>> kinds_with_face() {
 
 // The attributes of each task that it is born with.
 struct BirthAttributes {
-  std::optional<std::multimap<RecordId, const Record*>> by_task;
+  struct Attribute {
+    const BornWith* kind;
+    const Record* record;
+  };
+  std::optional<std::multimap<RecordId, Attribute>> by_task;
 
   void find(const graph::RecordSet& records) {
     by_task.emplace();
     for (const Faced<BornWith>& kind : kinds_with_face<BornWith>()) {
-      for (const Record* record : records.of_kind(kind.kind->name())) by_task->emplace(record->owner, record);
+      for (const Record* record : records.of_kind(kind.kind->name()))
+        by_task->emplace(record->owner, Attribute{kind.face, record});
     }
   }
 };
@@ -197,9 +202,7 @@ void prepare_birth(RestoreContext& context, RecordId task, RestoredTask* creator
   auto& attributes = context.once<BirthAttributes>();
   if (!attributes.by_task) attributes.find(context.records());
   auto [first, last] = attributes.by_task->equal_range(task);
-  for (; first != last; ++first) {
-    dynamic_cast<const BornWith&>(kind_of(*first->second)).before_birth(context, *first->second, creator);
-  }
+  for (; first != last; ++first) first->second.kind->before_birth(context, *first->second.record, creator);
 }
 
 }  // namespace cairn::resources

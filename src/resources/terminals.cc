@@ -77,6 +77,12 @@ std::optional<DescriptorOfTree> find_master(DescribeContext& context, unsigned p
   return place->second;
 }
 
+RecordId pty_of_master(DescribeContext& context, const DescriptorOfTree& master) {
+  const graph::Record* record = context.records().find(context.description(master.first, master.second));
+  if (record == nullptr || &record->state.schema() != &image::TerminalEnd::schema()) return {};
+  return {record->as<image::TerminalEnd>().pty().id()};
+}
+
 std::optional<HostPid> master_outside(DescribeContext& context, const std::string& multiplexer, unsigned pty) {
   auto ours = find_master(context, pty);
   if (!ours) return std::nullopt;
@@ -95,7 +101,5 @@ std::optional<HostPid> slave_outside(DescribeContext& context, const std::string
     return found && found->st_dev == node.st_dev && found->st_ino == node.st_ino;
   });
 }
-
-bool is_terminal_end(const graph::Record& record) { return &record.state.schema() == &image::TerminalEnd::schema(); }
 
 }  // namespace cairn::resources

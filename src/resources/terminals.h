@@ -16,11 +16,11 @@ std::optional<unsigned> pty_of_device(dev_t device);
 // A descriptor of the tree: process and number.
 using DescriptorOfTree = std::pair<HostPid, int>;
 std::optional<DescriptorOfTree> find_master(DescribeContext& context, unsigned pty);
+// The pair that has this master; 0 when that can't be kept.
+RecordId pty_of_master(DescribeContext& context, const DescriptorOfTree& master);
 // A process outside the tree that has an end of it too. There may be more than one devpts, each with such a number: a
 // slave is known by its node, and a master can only be shared, for each open makes a terminal.
 std::optional<HostPid> master_outside(DescribeContext& context, const std::string& multiplexer, unsigned pty);
 std::optional<HostPid> slave_outside(DescribeContext& context, const std::string& path, const struct stat& node);
-
-bool is_terminal_end(const graph::Record& record);
 
 }  // namespace cairn::resources

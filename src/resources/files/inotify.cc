@@ -69,7 +69,7 @@ std::vector<Watch> watches_of(const DescriptionView& view) {
 // Finds a watched file, as an O_PATH descriptor.
 class FileSearch {
  public:
-  FileSearch(DescribeContext& context, const DescriptionView& view) : context_(context), view_(view) {}
+  explicit FileSearch(DescribeContext& context) : context_(context) {}
 
   std::optional<OwnedFd> find(const Watch& watch) {
     std::optional<OwnedFd> found;
@@ -100,7 +100,7 @@ class FileSearch {
   }
 
   static bool leads_to_it(int fd) {
-    std::string link = kernel::read_link_at(AT_FDCWD, fmt::format("/proc/self/fd/{}", fd));
+    std::string link = kernel::link_of(fd);
     auto there = kernel::try_stat_at(AT_FDCWD, link, AT_SYMLINK_NOFOLLOW);
     struct stat here = kernel::fstat(fd);
     return there && there->st_dev == here.st_dev && there->st_ino == here.st_ino;
@@ -137,7 +137,6 @@ class FileSearch {
   }
 
   DescribeContext& context_;
-  const DescriptionView& view_;
   std::vector<kernel::MountEntry> mounts_;
 };
 
@@ -152,7 +151,7 @@ class InotifyKind final : public DescriptionKind<image::Inotify> {
       context.passing_obstacle(fmt::format("{} bytes of events are unread", unread), "again: they will be read", kRule);
     }
     image::Inotify state;
-    FileSearch search(context, view);
+    FileSearch search(context);
     for (const Watch& watch : watches_of(view)) {
       Place place(context, fmt::format("watch {}", watch.number));
       describe_watch(context, view, watch, search.find(watch), *state.add_watches());

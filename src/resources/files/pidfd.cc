@@ -52,11 +52,11 @@ class StandIn {
   HostPid pid() const { return pid_; }
 
   // With an id that the tree doesn't need.
-  static std::shared_ptr<StandIn> start(const graph::RecordSet& records, int exit_status) {
+  static std::shared_ptr<StandIn> start(const graph::Tree& tree, int exit_status) {
     std::vector<std::shared_ptr<StandIn>> unfit;
     for (;;) {
       std::shared_ptr<StandIn> child = fork(exit_status);
-      if (!is_of_tree(records, child->pid())) return child;
+      if (!tree.has_task(child->pid().value)) return child;
       unfit.push_back(std::move(child));
     }
   }
@@ -85,7 +85,7 @@ class StandIn {
   [[noreturn]] static void be_stand_in(int end, int status) {
     constexpr int kEnd = 0;
     if (end != kEnd) ::syscall(SYS_dup3, end, kEnd, 0);
-    ::syscall(SYS_close_range, kEnd + 1, ~0U, 0);
+    kernel::keep_only(kEnd);
     ::syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
     uint64_t no_signals = 0;
     ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, nullptr, sizeof(no_signals));
@@ -94,11 +94,6 @@ class StandIn {
     }
     if (WIFSIGNALED(status)) ::syscall(SYS_kill, ::syscall(SYS_getpid), WTERMSIG(status));
     for (;;) ::syscall(SYS_exit_group, WEXITSTATUS(status));
-  }
-
-  static bool is_of_tree(const graph::RecordSet& records, HostPid pid) {
-    auto tasks = records.of_kind("task");
-    return std::ranges::any_of(tasks, [&](const Record* task) { return task->as<image::Task>().tid() == pid.value; });
   }
 
   HostPid pid_;
@@ -115,7 +110,7 @@ class GoneProcessKind final : public ObjectKind<image::GoneProcess> {
 
   // It dies when everybody has opened it, and before the tree runs.
   OwnedFd create(RestoreContext& context, const image::GoneProcess& state) const override {
-    auto child = StandIn::start(context.records(), state.exit_status());
+    auto child = StandIn::start(context.tree(), state.exit_status());
     context.at_end([child] { child->end(); });
     return kernel::pidfd_open(child->pid());
   }
@@ -176,7 +171,7 @@ class PidfdKind final : public DescriptionKind<image::Pidfd> {
   static HostPid pid_in(RestoreContext& context, const image::Pidfd& state) {
     if (state.process().id() != 0) return context.actor_of({state.process().id()}).process();
     int pidfd = context.fd({state.gone().id()});
-    return {pid_of(kernel::KeyValues::parse(kernel::read_file(fmt::format("/proc/self/fdinfo/{}", pidfd))))};
+    return {pid_of(kernel::fdinfo_of(pidfd))};
   }
 };
 

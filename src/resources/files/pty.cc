@@ -243,8 +243,7 @@ class OuterTerminalKind final : public ObjectKind<image::OuterTerminal> {
   static std::optional<std::string> own_terminal() {
     for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
       termios2 settings{};
-      if (kernel::call("TCGETS2", SYS_ioctl, fd, TCGETS2, kernel::arg(&settings)) == 0)
-        return kernel::read_link_at(AT_FDCWD, fmt::format("/proc/self/fd/{}", fd));
+      if (kernel::call("TCGETS2", SYS_ioctl, fd, TCGETS2, kernel::arg(&settings)) == 0) return kernel::link_of(fd);
     }
     return std::nullopt;
   }
@@ -280,8 +279,7 @@ class TerminalEndKind final : public DescriptionKind<TerminalEnd> {
     if (state.end() == TerminalEnd::MASTER) return kernel::duplicate(context.fd({state.pty().id()}));
     int flags = static_cast<int>(state.flags() & O_ACCMODE) | O_NOCTTY;
     if (state.outer().id() != 0) {
-      std::string self = fmt::format("/proc/self/fd/{}", context.fd({state.outer().id()}));
-      return kernel::open(context.path_in_tree(kernel::read_link_at(AT_FDCWD, self)), flags);
+      return kernel::open(context.path_in_tree(kernel::link_of(context.fd({state.outer().id()}))), flags);
     }
     const auto& pty = context.records().state<image::Pty>({state.pty().id()});
     if ((state.flags() & kLargeFile) != 0) return kernel::open(context.path_in_tree(pty.path()), flags);
@@ -319,10 +317,7 @@ class TerminalEndKind final : public DescriptionKind<TerminalEnd> {
       state.mutable_outer()->set_id(outer.value);
       return;
     }
-    RecordId end = context.description(master->first, master->second);
-    if (const Record* record = context.records().find(end); record != nullptr && is_terminal_end(*record)) {
-      *state.mutable_pty() = record->as<TerminalEnd>().pty();
-    }
+    if (RecordId pty = pty_of_master(context, *master)) state.mutable_pty()->set_id(pty.value);
     await_reading(context, view);
     short events = kernel::poll_now(view.fd(), POLLOUT);
     if ((events & POLLOUT) == 0)

@@ -18,15 +18,11 @@ namespace {
 
 constexpr unsigned long kSetTicks = _IOW('T', 0, uint64_t);  // TFD_IOC_SET_TICKS of linux/timerfd.h, 3.17
 
-// Nanoseconds; the kernel's timers hold no more than these either (KTIME_MAX).
-int64_t sum(int64_t a, int64_t b) {
-  int64_t total = 0;
-  return __builtin_add_overflow(a, b, &total) ? INT64_MAX : total;
-}
+// Nanoseconds.
 int64_t total(int64_t seconds, int64_t nanoseconds) {
   int64_t product = 0;
   if (__builtin_mul_overflow(seconds, kernel::kNanosecondsPerSecond, &product)) return INT64_MAX;
-  return sum(product, nanoseconds);
+  return kernel::later(product, nanoseconds);
 }
 int64_t total(const timespec& time) { return total(time.tv_sec, time.tv_nsec); }
 int64_t total(const image::TimerfdTime& time) { return total(time.seconds(), time.nanoseconds()); }
@@ -59,7 +55,7 @@ Setting setting_of(const Moment& moment, const image::Timerfd& state) {
   if (!state.has_remaining()) return {0, ticks};
   int64_t remaining = total(state.remaining()), interval = total(state.interval());
   // The kernel counts the expirations that an absolute time has missed.
-  if (is_absolute(state)) return {sum(moment.here.of(state.clock()), remaining), ticks};
+  if (is_absolute(state)) return {kernel::later(moment.here.of(state.clock()), remaining), ticks};
   int64_t late = moment.age() - remaining;
   if (late < 0) return {-late, ticks};
   if (interval == 0) return {1, ticks};
@@ -77,7 +73,7 @@ struct Look {
 Look look_once(int fd) {
   itimerspec left{};
   kernel::checked("timerfd_gettime", SYS_timerfd_gettime, fd, kernel::arg(&left));
-  auto shown = kernel::KeyValues::parse(kernel::read_file(fmt::format("/proc/self/fdinfo/{}", fd)));
+  kernel::KeyValues shown = kernel::fdinfo_of(fd);
   std::vector<int64_t> value = shown.numbers("it_value");
   Look look{shown.number("ticks"), total(left.it_interval), total(value.at(0), value.at(1))};
   // It expired between the two: once more than could be counted, or for the only time.
@@ -109,9 +105,9 @@ class TimerfdKind final : public DescriptionKind<image::Timerfd> {
     if (look.remaining == 0) return state;
     int64_t remaining = look.remaining;
     if (keeps_moment(state)) {
-      set(state.mutable_expiry(), sum(kernel::clock_now(state.clock()), remaining));
+      set(state.mutable_expiry(), kernel::later(kernel::clock_now(state.clock()), remaining));
     } else {
-      set(state.mutable_remaining(), sum(remaining, context.moment().age()));
+      set(state.mutable_remaining(), kernel::later(remaining, context.moment().age()));
     }
     return state;
   }

@@ -6,19 +6,15 @@
 namespace cairn::resources {
 namespace {
 
-class AddressTaggingKind final : public AttributeKind<image::AddressTagging, Level::kMm> {
+class AddressTaggingKind final : public RefusedAttributeKind<image::AddressTagging, Level::kMm> {
  public:
-  Reading<image::AddressTagging> describe(DescribeContext& context, const TaskView& task,
-                                          tracee::Batch&) const override {
+  void refuse(DescribeContext& context, const TaskView& task) const override {
     constexpr const char* kMask = "untag_mask";
     if (task.status().has(kMask) && task.status().hex(kMask) != ~uint64_t{0}) {
       context.obstacle("its processor ignores tags in addresses (linear address masking)",
                        "run it without tagged addresses", "processor state");
     }
-    return [] { return std::optional<image::AddressTagging>(); };
   }
-
-  void apply(RestoreContext&, const image::AddressTagging&, RestoredTask&) const override {}
 };
 
 }  // namespace

@@ -29,7 +29,7 @@ class AutogroupKind final : public AttributeKind<image::Autogroup, Level::kProce
   Reading<image::Autogroup> describe(DescribeContext& context, const TaskView& task, tracee::Batch&) const override {
     HostPid pid = task.process().pid;
     std::optional<int> nice;
-    if (task.stat().session() == pid.value) nice = nice_of(task.process().proc.try_read("autogroup"));
+    if (task.leads_session()) nice = nice_of(task.process().proc.try_read("autogroup"));
     return [&context, pid, nice]() -> std::optional<image::Autogroup> {
       if (nice.value_or(0) == 0) return {};
       image::Autogroup state;

@@ -29,14 +29,8 @@ dev_t terminal_of(const kernel::Stat& stat) {
 RecordId pty_record(DescribeContext& context, dev_t device) {
   auto number = pty_of_device(device);
   auto master = number ? find_master(context, *number) : std::nullopt;
-  if (!master) return {};
-  RecordId end = context.description(master->first, master->second);
-  const Record* record = context.records().find(end);
-  if (record == nullptr || !is_terminal_end(*record)) return {};
-  return {record->as<image::TerminalEnd>().pty().id()};
+  return master ? pty_of_master(context, *master) : RecordId{};
 }
-
-bool leads_session(const TaskView& task) { return task.stat().session() == task.process().pid.value; }
 
 class ControllingTerminalKind final : public AttributeKind<image::ControllingTerminal, Level::kProcess> {
  public:
@@ -44,7 +38,7 @@ class ControllingTerminalKind final : public AttributeKind<image::ControllingTer
                                                tracee::Batch&) const override {
     image::ControllingTerminal state;
     dev_t device = terminal_of(task.stat());
-    if (!leads_session(task)) {
+    if (!task.leads_session()) {
       refuse_without(context, task, device);
     } else if (device != 0) {
       state.mutable_pty()->set_id(pty_record(context, device).value);
@@ -89,7 +83,7 @@ class ForegroundGroupKind final : public AttributeKind<image::ForegroundGroup, L
   Reading<image::ForegroundGroup> describe(DescribeContext& context, const TaskView& task,
                                            tracee::Batch&) const override {
     image::ForegroundGroup state;
-    if (leads_session(task) && terminal_of(task.stat()) != 0) {
+    if (task.leads_session() && terminal_of(task.stat()) != 0) {
       HostPid group{static_cast<pid_t>(task.stat().field(kForegroundField))};
       state.mutable_leader()->set_id(context.process(group).value);
       if (state.leader().id() == 0) {

@@ -10,10 +10,9 @@
 namespace cairn::resources {
 namespace {
 
-class CoreSchedulingKind final : public AttributeKind<image::CoreScheduling, Level::kTask> {
+class CoreSchedulingKind final : public RefusedAttributeKind<image::CoreScheduling, Level::kTask> {
  public:
-  Reading<image::CoreScheduling> describe(DescribeContext& context, const TaskView& task,
-                                          tracee::Batch&) const override {
+  void refuse(DescribeContext& context, const TaskView& task) const override {
     constexpr int kOneTask = 0;  // PR_SCHED_CORE_SCOPE_THREAD
     uint64_t cookie = 0;
     // Fails where the kernel or the processor has no such thing.
@@ -23,10 +22,7 @@ class CoreSchedulingKind final : public AttributeKind<image::CoreScheduling, Lev
       context.obstacle(fmt::format("thread {} has a core scheduling cookie", task.thread().value),
                        "run it without (prctl PR_SCHED_CORE, coresched)", "core scheduling");
     }
-    return [] { return std::optional<image::CoreScheduling>(); };
   }
-
-  void apply(RestoreContext&, const image::CoreScheduling&, RestoredTask&) const override {}
 };
 
 }  // namespace

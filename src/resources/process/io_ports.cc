@@ -12,9 +12,9 @@
 namespace cairn::resources {
 namespace {
 
-class IoPortsKind final : public AttributeKind<image::IoPorts, Level::kTask> {
+class IoPortsKind final : public RefusedAttributeKind<image::IoPorts, Level::kTask> {
  public:
-  Reading<image::IoPorts> describe(DescribeContext& context, const TaskView& task, tracee::Batch&) const override {
+  void refuse(DescribeContext& context, const TaskView& task) const override {
     std::array<std::byte, 8192> bitmap;
     iovec area = {bitmap.data(), bitmap.size()};
     // ENXIO: it never asked for any.
@@ -22,10 +22,7 @@ class IoPortsKind final : public AttributeKind<image::IoPorts, Level::kTask> {
                                NT_386_IOPERM, kernel::arg(&area));
     if (result == 0)
       context.obstacle("it uses I/O ports of the host (ioperm)", "checkpoint it without access to devices", "devices");
-    return [] { return std::nullopt; };
   }
-
-  void apply(RestoreContext&, const image::IoPorts&, RestoredTask&) const override {}
 };
 
 }  // namespace

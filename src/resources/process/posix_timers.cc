@@ -22,11 +22,6 @@ namespace {
 
 constexpr int64_t kSecond = kernel::kNanosecondsPerSecond;
 
-int64_t sum(int64_t a, int64_t b) {
-  int64_t total = 0;
-  return __builtin_add_overflow(a, b, &total) ? INT64_MAX : total;
-}
-
 struct KernelTimerSpec {
   int64_t interval_s = 0, interval_ns = 0, value_s = 0, value_ns = 0;
 };
@@ -192,7 +187,7 @@ class PosixTimersKind final : public AttributeKind<image::PosixTimers, Level::kP
     if (interval == 0 && rest == 0) return;
     int flags = 0;
     if (rest != 0 && Moment::tells(timer.clock())) {
-      rest = sum(rest, moment.tree.of(timer.clock()));
+      rest = kernel::later(rest, moment.tree.of(timer.clock()));
       flags = TIMER_ABSTIME;
     } else if (rest != 0 && !counts_processor_time(timer.clock())) {
       rest = std::max<int64_t>(rest - moment.age(), 1);

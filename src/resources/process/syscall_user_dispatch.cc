@@ -13,9 +13,9 @@ struct Configuration {  // struct ptrace_sud_config
   uint64_t mode = 0, selector = 0, offset = 0, length = 0;
 };
 
-class SyscallUserDispatchKind final : public AttributeKind<image::SyscallUserDispatch, Level::kTask> {
+class SyscallUserDispatchKind final : public RefusedAttributeKind<image::SyscallUserDispatch, Level::kTask> {
  public:
-  Reading<image::SyscallUserDispatch> describe(DescribeContext&, const TaskView& task, tracee::Batch&) const override {
+  void refuse(DescribeContext&, const TaskView& task) const override {
     Configuration configuration;
     long result =
         kernel::call("PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG", SYS_ptrace, kernel::kPtraceGetSyscallUserDispatchConfig,
@@ -25,10 +25,7 @@ class SyscallUserDispatchKind final : public AttributeKind<image::SyscallUserDis
                               "off first",
                               task.thread().value),
                   Failure::kRefused);
-    return [] { return std::nullopt; };
   }
-
-  void apply(RestoreContext&, const image::SyscallUserDispatch&, RestoredTask&) const override {}
 };
 
 }  // namespace
