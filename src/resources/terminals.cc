@@ -87,9 +87,11 @@ std::optional<HostPid> master_outside(DescribeContext& context, const std::strin
   auto ours = find_master(context, pty);
   if (!ours) return std::nullopt;
   return outsider_with(context, multiplexer, [&](const kernel::ProcDir& process, int number) {
-    auto theirs = static_cast<unsigned long>(number);
-    return master_of(process, number) == pty && kernel::try_kcmp(ours->first, process.pid(), KCMP_FILE,
-                                                                 static_cast<unsigned long>(ours->second), theirs) <= 0;
+    if (master_of(process, number) != pty) return false;
+    int order = kernel::try_kcmp(ours->first, process.pid(), KCMP_FILE, static_cast<unsigned long>(ours->second),
+                                 static_cast<unsigned long>(number));
+    bool has_gone = order == -ESRCH || order == -EBADF;  // it isn't held: it may end, or close, meanwhile
+    return order <= 0 && !has_gone;
   });
 }
 

@@ -34,9 +34,11 @@ class Result:
     complaints: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
     inspected: list[dict] = field(default_factory=list)
+    is_unsteady: bool = False  # passed when played again; the complaints are those of the first time
 
     def text(self) -> str:
-        lines = [f"{self.outcome.upper()} {self.program} [{self.mode}] {self.seconds:.1f} s"]
+        outcome = "UNSTEADY" if self.is_unsteady else self.outcome.upper()
+        lines = [f"{outcome} {self.program} [{self.mode}] {self.seconds:.1f} s"]
         for oracle, complaint in self.complaints:
             first, *rest = complaint.splitlines() or [""]
             lines += [f"  {oracle}: {first}", *(f"    {line}" for line in rest)]
@@ -66,26 +68,42 @@ class Suite:
         self._running: list[_Running] = []
         self._selector = selectors.DefaultSelector()
 
-    def play_all(self, plays: list[tuple[Program, str]]) -> list[Result]:
+    def play_all(self, plays: list[tuple[Program, str]], again: int = 0) -> list[Result]:
+        """What failed is played that often once more, alone: `is_unsteady` if it never fails then."""
         kernel.become_subreaper()
-        waiting = list(plays)
         try:
-            while waiting or self._running:
-                while waiting and len(self._running) < self.jobs:
-                    self._begin(*waiting.pop(0))
-                self._wait_for_some()
+            self._play(plays)
+            programs = {program.name: program for program, _ in plays}
+            for result in [result for result in self.results if result.outcome == "failed"] if again else []:
+                self._play_again(programs[result.program], result, again)
         finally:
             processes.end_everything_below(os.getpid())
             if not self.keep:
                 shutil.rmtree(self.base, ignore_errors=True)
         return self.results
 
+    def _play(self, plays: list[tuple[Program, str]]) -> None:
+        waiting = list(plays)
+        while waiting or self._running:
+            while waiting and len(self._running) < self.jobs:
+                self._begin(*waiting.pop(0))
+            self._wait_for_some()
+
+    def _play_again(self, program: Program, first: Result, times: int) -> None:
+        before = len(self.results)
+        for _ in range(times):
+            self._play([(program, first.mode)])
+        later, self.results = self.results[before:], self.results[:before]
+        if all(result.outcome == "passed" for result in later):
+            first.outcome, first.is_unsteady = "passed", True
+
     def _begin(self, program: Program, mode: str) -> None:
         reason = program.reason_to_skip(mode)
         if reason:
             self._report(Result(program.name, mode, "skipped", [("needs", reason)]))
             return
-        directory = self.base / f"{program.name.replace('/', '.')}.{mode}"
+        times = sum(result.program == program.name and result.mode == mode for result in self.results)
+        directory = self.base / f"{program.name.replace('/', '.')}.{mode}{times or ''}"
         directory.mkdir()
         reader, writer = os.pipe()
         begin = time.monotonic()
