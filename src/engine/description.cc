@@ -53,7 +53,7 @@ void Description::describe() {
   moment_ = moment_of(hold_.processes().front().pid);
   for (const tracee::HoldProblem& problem : hold_.problems()) {
     obstacles_.push_back({fmt::format("task {} of process {}", problem.thread.value, problem.process.value),
-                          problem.reason, problem.remedy, "held tasks"});
+                          problem.reason, problem.remedy, "held tasks", problem.passes});
   }
   number_records();
   for (const std::string& point : surroundings_->added_mounts()) {

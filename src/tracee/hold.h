@@ -26,6 +26,7 @@ struct HeldProcess {
 struct HoldProblem {
   HostPid process, thread;
   std::string reason, remedy;
+  bool passes = false;  // when the tree goes on for a while
 };
 
 class Hold {
@@ -56,7 +57,7 @@ class Hold {
 
   std::vector<HeldProcess> processes_;
   std::vector<HoldProblem> problems_;
-  std::vector<Task> unstopped_;  // vfork parents that did not stop by the deadline
+  std::vector<Task> unstopped_;  // vfork parents that did not stop in time
   Clock::time_point began_, ended_;
 };
 

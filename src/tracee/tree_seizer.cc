@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 constexpr unsigned kOptions = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
 constexpr auto kFirstWait = milliseconds(3);  // for a task that has no reason to be late
 constexpr auto kLaterWait = milliseconds(5);
+constexpr auto kVforkWait = milliseconds(200);  // for a vfork child that lives only to exec
 
 std::vector<HostPid> parse_pids(const std::string& text) {
   std::vector<HostPid> pids;
@@ -161,12 +162,14 @@ std::vector<std::pair<HostPid, HostPid>> TreeSeizer::unstopped_threads() const {
 }
 
 // Whoever is late may wait for something that we hold up: a vfork parent for its child, a thread that execs for the
-// reaping of the others (those that had stopped, and new ones that were attached to us at their birth).
+// reaping of the others (those that had stopped, and new ones that were attached to us at their birth). A vfork child
+// may itself wait for one that we hold: then the tree has to go on first.
 void TreeSeizer::stop_all() {
-  Deadline deadline = Clock::now() + kFirstWait;
+  Deadline deadline = Clock::now() + kFirstWait, vfork_deadline = Clock::now() + kVforkWait;
   while (!stop_within(std::min(deadline, deadline_))) {
-    if (Clock::now() >= deadline_) return give_up_unstopped();
     auto late = unstopped_threads();
+    if (Clock::now() >= deadline_ || (Clock::now() >= vfork_deadline && all_wait_for_vfork(late)))
+      return give_up_unstopped();
     std::set<HostPid> processes;
     for (auto [process, thread] : late) processes.insert(process);
     for (HostPid process : processes) {
@@ -177,6 +180,11 @@ void TreeSeizer::stop_all() {
       if (!running_.contains(thread) && is_in_vfork(process, thread)) help_vfork(process, thread);
     deadline = Clock::now() + kLaterWait;
   }
+}
+
+bool TreeSeizer::all_wait_for_vfork(const std::vector<std::pair<HostPid, HostPid>>& late) const {
+  return std::ranges::all_of(
+      late, [&](const auto& task) { return running_.contains(task.second) || is_in_vfork(task.first, task.second); });
 }
 
 // A stopped task can still be killed, and a thread that execs takes over the leader's id: then what has this id isn't
@@ -219,10 +227,11 @@ void TreeSeizer::give_up_unstopped() {
     for (Task& task : process.tasks) {
       if (task.stopped()) continue;
       bool vfork = is_in_vfork(pid, task.thread());
+      bool passes = vfork || running_.contains(task.thread());
       problems_.push_back({pid, task.thread(),
                            vfork ? "it is in vfork(2), and its child has not called exec or exited in time"
                                  : "it did not stop in time; it waits in the kernel",
-                           "try again, or raise --timeout"});
+                           "try again, or raise --timeout", passes});
       refused_.insert(task.thread());
       unstopped_.push_back(std::move(task));
     }

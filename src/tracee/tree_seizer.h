@@ -33,6 +33,7 @@ class TreeSeizer {
   std::vector<HostPid> children_of(const HeldProcess& process) const;
   void stop_all();
   std::vector<std::pair<HostPid, HostPid>> unstopped_threads() const;  // process, thread
+  bool all_wait_for_vfork(const std::vector<std::pair<HostPid, HostPid>>& late) const;
   bool stop_within(Deadline deadline);
   void help_vfork(HostPid parent, HostPid thread);
   void let_run(HostPid child);

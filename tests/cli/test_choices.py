@@ -40,12 +40,45 @@ class Choices(unittest.TestCase):
         self.addCleanup(process.kill)
         return process
 
+    def wait_for(self, condition, what: str) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.01)
+
     def restore(self, *options: str, fds: tuple[int, ...] = ()) -> subprocess.CompletedProcess:
         done = cairn("restore", "--detach", "--pidfile", str(self.pid_file), *options, self.image, fds=fds)
         if done.returncode == 0:
             pid = int(self.pid_file.read_text())
             self.addCleanup(lambda: subprocess.run(["kill", "-9", str(pid)], stderr=subprocess.DEVNULL, check=False))
         return done
+
+
+class Waiting(Choices):
+    """A child in vfork waits for another member of the tree, which goes on only when the tree does."""
+
+    PROGRAM = """
+import os, sys, time
+parent = os.fork()
+if parent == 0:
+    os.posix_spawn("/bin/true", ["true"], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 0, sys.argv[1], os.O_RDONLY, 0)])
+    time.sleep(1000)
+while "\\nTracerPid:\\t0\\n" in open(f"/proc/{parent}/status").read():
+    time.sleep(0.01)
+open(sys.argv[1], "w")
+time.sleep(1000)
+"""
+
+    def test_a_vfork_that_ends_while_the_tree_runs(self) -> None:
+        fifo = str(self.directory / "fifo")
+        os.mkfifo(fifo)
+        root = self.start(sys.executable, "-c", self.PROGRAM, fifo, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        children = Path(f"/proc/{root.pid}/task/{root.pid}/children")
+        self.wait_for(lambda: children.read_text().split(), "it has no child")
+        parent = Path(f"/proc/{children.read_text().split()[0]}")
+        self.wait_for(lambda: "State:\tD" in (parent / "status").read_text(), "it isn't in vfork")
+        done = cairn("checkpoint", "--timeout", "50", "--output", self.image, str(root.pid))
+        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class ExternalEnds(Choices):
@@ -117,12 +150,6 @@ class OuterTerminals(Choices):
         return self.start(
             *command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=False, preexec_fn=take_terminal
         )
-
-    def wait_for(self, condition, what: str) -> None:
-        deadline = time.monotonic() + 20
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, what)
-            time.sleep(0.01)
 
     def test_a_job_takes_over_the_terminal_of_its_restorer(self) -> None:
         master, terminal = os.openpty()

@@ -305,9 +305,13 @@ TEST(Hold, VforkParentIsHeldOnceItsChildHasExeced) {
     }
   });
   ASSERT_TRUE(target.ready());
-  for (int n = 0; n < 5; ++n) {
+  for (int n = 0; n < 5;) {
     Hold hold = Hold::tree(target.pid(), soon());
-    ASSERT_TRUE(hold.problems().empty()) << hold.problems()[0].reason;
+    if (!hold.problems().empty()) {  // a busy host
+      ASSERT_TRUE(hold.problems()[0].passes) << hold.problems()[0].reason;
+      continue;
+    }
+    ++n;
     EXPECT_EQ(hold.processes().at(0).tasks.size(), 1u);
     work_in(hold.processes()[0]);
     hold.release();
@@ -334,6 +338,7 @@ TEST(Hold, VforkThatLastsIsAProblem) {
     ASSERT_EQ(hold.problems().size(), 1u);
     EXPECT_EQ(hold.problems()[0].process, target.pid());
     EXPECT_NE(hold.problems()[0].reason.find("vfork"), std::string::npos);
+    EXPECT_TRUE(hold.problems()[0].passes);
     target.board().stop = 1;
     hold.release();
   }
