@@ -2,9 +2,11 @@
 # Installs what is needed, builds, and runs every test. The last line is `N passed, N failed, N skipped`, and the exit
 # code is 1 when something failed.
 #
-#   tools/test.sh            the release build, format and includes, its unit tests, every program in every mode
+#   tools/test.sh            the release build, format and includes, its unit tests, every program in every mode,
+#                            faults at some of the kernel calls
 #   tools/test.sh --quick    the release build only, its unit tests, and one mode of the program suite
-#   tools/test.sh --full     also what takes long: clang-tidy, the ASan/UBSan build with its unit tests, field coverage
+#   tools/test.sh --full     also what takes long: clang-tidy, the ASan/UBSan build with its unit tests, field coverage,
+#                            faults at all kernel calls
 #   tools/test.sh --apps     the real applications only
 #
 # What each part printed stands in build/logs/.
@@ -14,7 +16,7 @@ cd "$(dirname "$0")/.."
 what=${1:---all}
 case $what in
   --all | --quick | --full | --apps) ;;
-  *) sed -n '2,11s/^# \{0,1\}//p' "$0" && exit 2 ;;
+  *) sed -n '2,12s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac
 logs=build/logs
 rm -rf "$logs" && mkdir -p "$logs"
@@ -34,7 +36,7 @@ part() {
     [ "$ok" = 1 ] && line="1 passed, 0 failed, 0 skipped" || line="0 passed, 1 failed, 0 skipped"
   fi
   echo "$line" >>"$counts"
-  printf '   %s; %d s\n' "$line" $((SECONDS - begin))
+  printf '   %s; %d s%s\n' "$line" $((SECONDS - begin)) "$(sed -n 's/^swept: /; swept: /p' "$log")"
   [ "$ok" = 0 ] || sed -n '/^unsteady, /,$p' "$log"  # passed when played again: for the reader, not for the count
   [ "$ok" = 1 ]
 }
@@ -56,6 +58,11 @@ unit() {
 
 suite() {
   python3 tests/run.py --build build/release "$@"
+}
+
+# Faults at the kernel calls of cairn. How many were swept is told too.
+sweep() {
+  python3 tests/sweep.py --build build/release "$@"
 }
 
 finish() {
@@ -83,9 +90,11 @@ if [ "$what" = --full ]; then
   part unit-release unit release
   part unit-asan unit asan
   part suite suite --coverage --strict
+  part faults sweep --full
   finish
 fi
 part lint tools/lint.sh --quick
 part unit-release unit release
 part suite suite
+part faults sweep
 finish

@@ -12,18 +12,21 @@ enum class Level { kQuiet, kNormal, kVerbose };
 void set_level(Level level);
 Level level();
 
+// For what must be read, when nothing is held any more: waits for a reader that is slow.
 void write(Level level, std::string_view text);
+// Never waits: what can't be taken at once is lost. Who would have to read it may be in the very tree that we hold.
+void offer(Level level, std::string_view text);
 
 // What the user should know although nothing failed.
 template <typename... Args>
 void notice(fmt::format_string<Args...> format, Args&&... args) {
-  if (level() >= Level::kNormal) write(Level::kNormal, fmt::format(format, std::forward<Args>(args)...));
+  if (level() >= Level::kNormal) offer(Level::kNormal, fmt::format(format, std::forward<Args>(args)...));
 }
 
 // What somebody looking for a fault wants to see (--verbose).
 template <typename... Args>
 void detail(fmt::format_string<Args...> format, Args&&... args) {
-  if (level() >= Level::kVerbose) write(Level::kVerbose, fmt::format(format, std::forward<Args>(args)...));
+  if (level() >= Level::kVerbose) offer(Level::kVerbose, fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace cairn::log

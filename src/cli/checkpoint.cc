@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "cli/cancelable.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/progress_line.h"
@@ -54,6 +55,7 @@ std::string result_json(const engine::CheckpointResult& result) {
 }
 
 engine::CheckpointResult take(const Options& options, const Common& common) {
+  Cancelable cancelable;
   ProgressLine progress(fmt::format("checkpoint of process {}", options.pid), common);
   engine::CheckpointOptions wanted;
   wanted.root = {options.pid};
@@ -69,9 +71,9 @@ engine::CheckpointResult take(const Options& options, const Common& common) {
 int run(const Options& options, const Common& common) {
   engine::CheckpointResult result = take(options, common);
   if (common.json()) {
-    print(result_json(result));
+    print_done(result_json(result));
   } else if (!common.quiet) {
-    print(result_text(result));
+    print_done(result_text(result));
   }
   return 0;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace cairn::cli {
 namespace {
@@ -54,8 +55,17 @@ void print(const std::string& result) {
   for (size_t done = 0; done < line.size();) {
     ssize_t written = ::write(STDOUT_FILENO, line.data() + done, line.size() - done);
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EPIPE) return;  // its reader has had enough
     if (written < 0) throw Error::system("write to standard output", errno);
     done += static_cast<size_t>(written);
+  }
+}
+
+void print_done(const std::string& result) {
+  try {
+    print(result);
+  } catch (const Error& error) {
+    log::write(log::Level::kNormal, error.what());
   }
 }
 

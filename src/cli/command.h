@@ -49,5 +49,7 @@ std::chrono::milliseconds to_milliseconds(double seconds);
 
 // Prints a result, with an end of line, to standard output. An Error when it can't be written.
 void print(const std::string& result);
+// The result of work that is done: that it can't be told doesn't undo it, and is no failure.
+void print_done(const std::string& result);
 
 }  // namespace cairn::cli

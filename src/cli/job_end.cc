@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 namespace cairn::cli {
-namespace {
 
 void die_of(int signal) {
   rlimit no_core{0, 0};
@@ -20,8 +19,6 @@ void die_of(int signal) {
   raise(signal);
   sigprocmask(SIG_UNBLOCK, &only, nullptr);
 }
-
-}  // namespace
 
 void end_like(int wait_status) {
   if (WIFEXITED(wait_status)) _exit(WEXITSTATUS(wait_status));

@@ -1,5 +1,8 @@
 #include "cli/program.h"
 
+#include <google/protobuf/stubs/logging.h>
+#include <signal.h>
+
 #include <algorithm>
 #include <memory>
 #include <span>
@@ -8,7 +11,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/job_end.h"
 #include "cli/report.h"
+#include "kernel/cancel.h"
 
 namespace cairn::cli {
 namespace {
@@ -89,10 +94,18 @@ int understand_and_run(int argc, char** argv, Common& common) {
   return run(common);
 }
 
+// What would end us, or stop us with a tree in our hands, is an error of the call instead: a file that may not grow
+// (RLIMIT_FSIZE), a reader that has gone, a terminal that is another's (stty tostop).
+void make_signals_errors() {
+  for (int signal : {SIGXFSZ, SIGPIPE, SIGTTOU}) ::signal(signal, SIG_IGN);
+}
+
 }  // namespace
 
 int run_program(int argc, char** argv) {
   std::span<char*> arguments(argv, static_cast<size_t>(argc));
+  make_signals_errors();
+  google::protobuf::SetLogHandler(nullptr);  // what goes wrong with a message is our error to tell
   Common common;
   if (has(arguments, "--json")) common.output = Output::kJson;
   int code = 0;
@@ -100,6 +113,7 @@ int run_program(int argc, char** argv) {
     code = understand_and_run(argc, argv, common);
   } catch (const std::exception& failure) {
     code = report(failure, common);
+    if (int signal = kernel::canceled_by(); signal != 0) die_of(signal);
   }
   return code != 0 && restores_in_foreground(arguments) ? kForegroundFailure + code : code;
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/cancelable.h"
 #include "cli/command.h"
 #include "cli/job_end.h"
 #include "cli/json.h"
@@ -80,6 +81,7 @@ std::string result_json(const engine::RestoreResult& result) {
 }
 
 engine::RestoreResult bring_back(const Options& options, const Common& common) {
+  Cancelable cancelable;
   ProgressLine progress("restore of " + options.image, common);
   engine::RestoreOptions wanted = engine_options(options);
   wanted.progress = progress.callback();
@@ -97,11 +99,11 @@ engine::RestoreResult bring_back(const Options& options, const Common& common) {
 // In the foreground standard output is the job's; so a result is only printed there when it was asked for.
 void tell(const Options& options, const Common& common, const engine::RestoreResult& result) {
   if (common.json()) {
-    print(result_json(result));
+    print_done(result_json(result));
   } else if (parent(options) == engine::Parent::kCairn) {
     log::detail("{}", result_text(options, result));
   } else if (!common.quiet) {
-    print(result_text(options, result));
+    print_done(result_text(options, result));
   }
 }
 

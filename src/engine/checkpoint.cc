@@ -7,14 +7,18 @@
 
 #include "base/log.h"
 #include "engine/description.h"
+#include "engine/freed_ids.h"
 #include "engine/surroundings.h"
 #include "graph/plan.h"
 #include "kernel/calls.h"
+#include "kernel/cancel.h"
 
 namespace cairn::engine {
 namespace {
 
 using Clock = tracee::Clock;
+
+constexpr auto kReapTime = std::chrono::seconds(2);
 
 std::string comm_of(HostPid pid) {
   auto proc = kernel::ProcDir::open(pid);
@@ -90,11 +94,42 @@ struct Checkpoint::State {
   CheckpointResult result;
   std::string command;
   Clock::time_point began = Clock::now();
+  Guard guard;  // ends last
   std::optional<tracee::Hold> hold;
   std::optional<Description> description;
   std::optional<image::Writer> writer;
   bool committed = false;
+
+  void prepare_end();
+  void end();
 };
+
+// Whatever can fail about the end of the tree must fail before there is an image.
+void Checkpoint::State::prepare_end() {
+  if (options.then == Then::kResume) return;
+  constexpr int kNone = 0;  // asks for the right alone
+  for (const tracee::HeldProcess& process : hold->processes()) {
+    if (process.zombie) continue;
+    kernel::kill(process.pid, kNone);
+    // One process ends by one call. Of several, a cairn that is killed half way would leave half.
+    if (hold->processes().size() > 1) guard.watch(process.pid);
+  }
+}
+
+void Checkpoint::State::end() {
+  bool guarded = guard.watches();
+  if (options.then == Then::kKill) {
+    if (guarded) guard.arm(SIGKILL);
+    std::vector<HostPid> killed;
+    for (const tracee::HeldProcess& process : hold->processes()) killed.push_back(process.pid);
+    hold->kill();
+    wait_until_free(killed, Clock::now() + kReapTime);
+  } else {
+    if (guarded) guard.arm(SIGSTOP);
+    hold->release_stopped();
+  }
+  guard.disarm();
+}
 
 Checkpoint::Checkpoint(CheckpointOptions options) : state_(std::make_unique<State>()) {
   state_->options = std::move(options);
@@ -121,7 +156,7 @@ void Checkpoint::hold() {
 }
 
 void Checkpoint::describe() {
-  state_->description.emplace(*state_->hold, state_->options.external);
+  state_->description.emplace(*state_->hold, state_->guard, state_->options.external);
   state_->description->describe();
   judge(*state_->description);
 }
@@ -153,31 +188,30 @@ void Checkpoint::capture() {
 }
 
 void Checkpoint::prepare() {
+  kernel::stop_if_canceled();
   for (const auto& [id, record] : state_->description->records().all()) {
     state_->writer->add_record(id, record.kind(), record.owner, record.state.message());
   }
+  state_->prepare_end();
 }
 
 void Checkpoint::commit() {
   ProgressReporter reporter(state_->options.progress, [&] {
     return Progress{"write to the disk", state_->writer->pages().bytes()};
   });
+  kernel::stop_if_canceled();
   state_->writer->commit();
+  kernel::end_of_canceling();
   state_->committed = true;
   state_->result.bytes = state_->writer->bytes();
 }
 
 void Checkpoint::release() {
-  switch (state_->options.then) {
-    case Then::kResume:
-      state_->hold->release();
-      break;
-    case Then::kKill:
-      state_->hold->kill();
-      break;
-    case Then::kStop:
-      state_->hold->release_stopped();
-      break;
+  if (state_->options.then == Then::kResume) {
+    state_->hold->release();
+  } else {
+    within([&] { return fmt::format("the image {} is complete, but its processes", state_->result.image); },
+           [&] { state_->end(); });
   }
 }
 
@@ -209,8 +243,9 @@ CheckpointResult checkpoint(const CheckpointOptions& options) {
 
 std::vector<graph::Obstacle> check(HostPid root, std::chrono::milliseconds timeout,
                                    const std::set<std::string>& external) {
+  Guard guard;
   tracee::Hold hold = tracee::Hold::tree(root_of_tree(root), Clock::now() + timeout);
-  Description description(hold, external);
+  Description description(hold, guard, external);
   description.describe();
   std::vector<graph::Obstacle> obstacles;
   try {

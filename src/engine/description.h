@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/guard.h"
 #include "engine/surroundings.h"
 #include "graph/tree.pb.h"
 #include "kernel/identity.h"
@@ -18,13 +19,14 @@ namespace cairn::engine {
 class Description final : public resources::DescribeContext {
  public:
   // `external`: names of descriptors (their links) that stand for ends outside the tree.
-  explicit Description(tracee::Hold& hold, std::set<std::string> external = {})
-      : hold_(hold), external_(std::move(external)) {}
+  Description(tracee::Hold& hold, Guard& guard, std::set<std::string> external = {})
+      : hold_(hold), guard_(guard), external_(std::move(external)) {}
 
   // Describes the whole tree to a fixed point.
   void describe();
 
   graph::RecordSet& records() override { return records_; }
+  resources::ToggleJournal* toggle_journal() override { return &guard_; }
   const std::vector<graph::Obstacle>& obstacles() const { return obstacles_; }
   RecordId root() const { return root_; }
   // Our duplicate of a description or the handle of an object; -1 when there is none.
@@ -90,6 +92,7 @@ class Description final : public resources::DescribeContext {
   void learn_numbers(const tracee::HeldProcess& process);
 
   tracee::Hold& hold_;
+  Guard& guard_;
   std::set<std::string> external_;
   graph::RecordSet records_;
   std::vector<graph::Obstacle> obstacles_;

@@ -59,6 +59,8 @@ void reset_signals() {
 
 [[noreturn]] void be_planter(const PlanterRequest& request, const std::string& offsets,
                              const tracee::SharedSpace& space) {
+  // CLONE_CLEAR_SIGHAND leaves what is ignored, by us or by who started us.
+  for (int signal = 1; signal < SIGRTMIN; ++signal) ::signal(signal, SIG_DFL);
   Answer answer;
   reset_signals();
   enter_clocks(offsets, answer);
@@ -129,13 +131,17 @@ class PlanterChild final : public InitChild {
   }
 
   HostPid start() const {
+    kernel::CloneArguments arguments = arguments_;
+    arguments.flags |= CLONE_PIDFD;
+    arguments.pidfd = static_cast<uint64_t>(kernel::arg(request_.pidfd));
     long pid = 0;
     // As in a batch: an id may come free a little late.
-    for (auto end = tracee::Clock::now() + kPatience; (pid = kernel::try_clone3(arguments_)) == -EEXIST;) {
+    for (auto end = tracee::Clock::now() + kPatience; (pid = kernel::try_clone3(arguments)) == -EEXIST;) {
       if (tracee::Clock::now() > end) break;
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     if (pid == 0) be_planter(request_, offsets_, space_);
+    if (pid < 0) *request_.pidfd = -1;  // may have been stored
     if (pid < 0) throw Error::system("start the first process of the restored tree (clone3)", static_cast<int>(-pid));
     return {static_cast<pid_t>(pid)};
   }

@@ -18,6 +18,7 @@ struct PlanterRequest {
   int our_socket = -1;    // the other end of ...
   int socket = -1;        // ... what it gets as its only descriptor ...
   int socket_number = 0;  // ... and at which number
+  int* pidfd = nullptr;   // where its descriptor is stored by its very birth
   kernel::ClockOffsets clocks;
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "engine/layout.h"
+#include "kernel/cancel.h"
 #include "engine/time_envelope.h"
 #include "tracee/batch_layout.h"
 #include "tracee/text_caller.h"
@@ -34,6 +35,15 @@ void kill_quietly(RestoredTask& task) {
     task.task().kill_and_reap();
   } catch (const Error& error) {
     log::notice("while undoing the restore: {}", error.what());
+  }
+}
+
+// There is no way back any more: the destructor tries it once more, and our end lets go of all.
+void let_go(tracee::Task& task) {
+  try {
+    task.release();
+  } catch (const Error& error) {
+    log::detail("{}", error.what());
   }
 }
 
@@ -67,7 +77,9 @@ Restoration::~Restoration() {
 }
 
 void Restoration::plant_root() {
+  guard_.arm(SIGKILL);
   PlanterRequest request;
+  request.pidfd = guard_.watch_next();  // unused where an init starts it, which ends with us
   request.our_socket = socket_.get();
   request.socket = far_socket_.get();
   request.socket_number = socket_number_;
@@ -290,20 +302,32 @@ void Restoration::hand_over_group(RestoredTask& task, std::span<const int> fds, 
   std::memcpy(numbers.data() + before, received.data() + CMSG_LEN(0), fds.size() * sizeof(int));
 }
 
+// Every task gets its last registers, so that nothing but a detach is missing, which the kernel does too.
+void Restoration::hold() {
+  for (const auto& [record, task] : tasks_) {
+    if (!task->task().put_back()) throw Error(fmt::format("task {} died", task->thread().value));
+    if (task->thread() == task->process()) guard_.watch(task->process());
+  }
+  for (RecordId process : tree_.processes()) {
+    const auto& node = tree_.process(process);
+    if (node.state->stop_signal() != 0) kernel::kill(actor_of(process).process(), SIGSTOP);
+  }
+}
+
+// Until disarm() the guard kills all should cairn die, those too that PTRACE_O_EXITKILL would not take along any more.
+// From then on all go on, whether we or the kernel let go of them.
 void Restoration::release() {
   if (init_) {
     init_->commit({tree_.root().state->pid()},
                   parent_ == Parent::kNobody ? Init::Session::kOwn : Init::Session::kStays);
   }
   for (const auto& [record, task] : tasks_) task->task().set_options(0);
+  kernel::end_of_canceling();
+  guard_.disarm();
   released_ = true;
-  for (RecordId process : tree_.processes()) {
-    const auto& node = tree_.process(process);
-    if (node.state->stop_signal() != 0) kernel::kill(actor_of(process).process(), SIGSTOP);
-  }
   for (auto record = order_.rbegin(); record != order_.rend(); ++record) {
     auto task = tasks_.find(*record);
-    if (task != tasks_.end()) task->second->task().release();
+    if (task != tasks_.end()) let_go(task->second->task());
   }
   tasks_.clear();
 }

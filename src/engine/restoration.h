@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/guard.h"
 #include "engine/planter.h"
 #include "engine/restore.h"
 #include "kernel/pid_namespace.h"
@@ -23,6 +24,7 @@ class Restoration final : public resources::RestoreContext {
   // What the user gives for ends outside the tree; it must outlive run().
   void inherit(const std::map<std::string, resources::Inherited>& given) { given_ = &given; }
   void run(const graph::Plan& plan);
+  void hold();  // what could still fail has happened
   void release();
   // The root, or the init that is our caller's child in its place.
   HostPid reported_pid();
@@ -76,6 +78,7 @@ class Restoration final : public resources::RestoreContext {
   const image::Reader& image_;
   Parent parent_;
   Envelope envelope_;
+  Guard guard_;
   bool released_ = false;
   const std::map<std::string, resources::Inherited>* given_ = nullptr;
 

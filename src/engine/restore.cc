@@ -1,6 +1,7 @@
 #include "engine/restore.h"
 
 #include "engine/restoration.h"
+#include "kernel/cancel.h"
 
 namespace cairn::engine {
 namespace {
@@ -108,7 +109,10 @@ void Restore::build() {
   state_->root = state_->restoration->reported_pid();
 }
 
-void Restore::hold() {}
+void Restore::hold() {
+  kernel::stop_if_canceled();
+  state_->restoration->hold();
+}
 
 void Restore::release() {
   state_->restoration->release();

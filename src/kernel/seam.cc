@@ -19,11 +19,12 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "kernel/cancel.h"
 
 namespace cairn::kernel {
 namespace {
 
-enum class FaultAction { kCount, kFail, kKill };
+enum class FaultAction { kCount, kList, kFail, kKill, kStop };
 
 struct Fault {
   FaultAction action = FaultAction::kCount;
@@ -35,6 +36,9 @@ struct Fault {
 
 Fault fault;
 bool armed = false;
+
+std::atomic<int> cancel_signal = 0;
+std::atomic<bool> cancel_due = false, cancel_allowed = true;
 
 // These report EINTR to a caller who wants to see signals; close(2) must not be repeated: the descriptor is gone.
 bool may_be_interrupted(long number) {
@@ -60,17 +64,21 @@ bool may_be_interrupted(long number) {
   }
 }
 
+const char* effect() {
+  if (fault.action == FaultAction::kFail) return strerrorname_np(fault.error_number);
+  return fault.action == FaultAction::kKill ? "kill" : "stop";
+}
+
 // Counts the call; a negative errno value when the fault strikes here.
 std::optional<long> strike(const char* name) {
   unsigned long number = fault.counter->fetch_add(1, std::memory_order_relaxed) + 1;
+  if (fault.action == FaultAction::kList)
+    log::write(log::Level::kNormal, fmt::format("kernel call {} ({})", number, name));
   if (number != fault.number) return std::nullopt;
-  const char* effect = fault.action == FaultAction::kKill ? "kill" : strerrorname_np(fault.error_number);
-  log::write(log::Level::kNormal, fmt::format("kernel call {} ({}): injected {}", number, name, effect));
-  if (fault.action == FaultAction::kKill) {
-    ::kill(::getpid(), SIGKILL);
-    while (true) ::pause();
-  }
-  return -fault.error_number;
+  log::write(log::Level::kNormal, fmt::format("kernel call {} ({}): injected {}", number, name, effect()));
+  if (fault.action == FaultAction::kFail) return -fault.error_number;
+  ::kill(::getpid(), fault.action == FaultAction::kKill ? SIGKILL : SIGSTOP);
+  return std::nullopt;  // it has been continued: SIGKILL never comes back
 }
 
 void print_count() {
@@ -80,7 +88,7 @@ void print_count() {
 }
 
 [[noreturn]] void refuse(std::string_view text) {
-  throw Error(fmt::format("CAIRN_FAULT: '{}' is none of N:ERRNO, N:kill, count", text), Failure::kUsage);
+  throw Error(fmt::format("CAIRN_FAULT: '{}' is none of N:ERRNO, N:kill, N:stop, count, list", text), Failure::kUsage);
 }
 
 int error_number_of(std::string_view name) {
@@ -97,12 +105,13 @@ int error_number_of(std::string_view name) {
 Fault parse_fault(std::string_view text) {
   Fault parsed;
   if (text == "count") return parsed;
+  if (text == "list") return {.action = FaultAction::kList};
   size_t colon = text.find(':');
   if (colon == std::string_view::npos) refuse(text);
   auto [end, status] = std::from_chars(text.data(), text.data() + colon, parsed.number);
   if (status != std::errc() || end != text.data() + colon || parsed.number == 0) refuse(text);
   std::string_view effect = text.substr(colon + 1);
-  parsed.action = effect == "kill" ? FaultAction::kKill : FaultAction::kFail;
+  parsed.action = effect == "kill" ? FaultAction::kKill : effect == "stop" ? FaultAction::kStop : FaultAction::kFail;
   parsed.error_number = error_number_of(effect);
   if (parsed.action == FaultAction::kFail && parsed.error_number == 0) refuse(text);
   return parsed;
@@ -122,6 +131,9 @@ long call(const char* name, long number, long a, long b, long c, long d, long e,
     // An injected EINTR is a signal: calls that are repeated after one never show it.
     if (auto result = strike(name); result && (*result != -EINTR || may_be_interrupted(number))) return *result;
   }
+  if (cancel_due.load(std::memory_order_relaxed)) [[unlikely]] {
+    if (cancel_due.exchange(false) && cancel_allowed) return -ECANCELED;
+  }
   while (true) {
     long result = ::syscall(number, a, b, c, d, e, f);
     if (result != -1) return result;
@@ -134,6 +146,19 @@ long checked(const char* name, long number, long a, long b, long c, long d, long
   if (result < 0 && result >= -4095) throw Error::system(name, static_cast<int>(-result));
   return result;
 }
+
+void cancel(int signal) noexcept {
+  cancel_signal = signal;
+  cancel_due = true;
+}
+
+int canceled_by() noexcept { return cancel_allowed ? cancel_signal.load() : 0; }
+
+void stop_if_canceled() {
+  if (int signal = canceled_by(); signal != 0) throw Error(fmt::format("stopped by SIG{}", sigabbrev_np(signal)));
+}
+
+void end_of_canceling() noexcept { cancel_allowed = false; }
 
 void arm_faults_from_environment() {
   const char* text = ::getenv("CAIRN_FAULT");

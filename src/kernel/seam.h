@@ -16,8 +16,8 @@ long checked(const char* name, long number, long a = 0, long b = 0, long c = 0, 
 inline long arg(const void* pointer) { return reinterpret_cast<long>(pointer); }
 
 // Reads CAIRN_FAULT from the environment ("N:ERRNO" fails the Nth call, "N:kill" sends ourselves SIGKILL there,
-// "count" prints the number of calls at exit); done once by main(). Only for tests; without it the seam costs a
-// compare.
+// "N:stop" SIGSTOP, so that a test can do something to the target just then; "count" prints the number of calls at
+// exit, "list" each call); done once by main(). Only for tests; without it the seam costs a compare.
 void arm_faults_from_environment();
 
 }  // namespace cairn::kernel

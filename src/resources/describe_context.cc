@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "base/scope_guard.h"
 #include "kernel/socket.h"
 
 namespace cairn::resources {
@@ -52,14 +53,29 @@ int DescriptionView::flags() const {
   return cached(flags_, [&] { return kernel::fcntl(fd(), F_GETFL); });
 }
 
-SocketToggle::SocketToggle(int fd, int level, int option, int value)
-    : fd_(fd), level_(level), option_(option), original_(kernel::socket_option(fd, level, option)) {
-  if (value != original_) kernel::set_socket_option(fd, level, option, value);
+SocketToggle::SocketToggle(int fd, int level, int option, int value, ToggleJournal* journal)
+    : original_{fd, level, option, kernel::socket_option(fd, level, option)}, journal_(journal) {
+  if (journal_) place_ = journal_->note(original_);
+  ScopeGuard undo([&] {
+    put_back();
+    if (journal_) journal_->strike(place_);
+  });
+  if (value != original_.value) kernel::set_socket_option(fd, level, option, value);
+  undo.dismiss();
 }
 
 SocketToggle::~SocketToggle() {
-  std::string_view value(reinterpret_cast<const char*>(&original_), sizeof(original_));
-  kernel::try_set_socket_option(fd_, level_, option_, value);
+  put_back();
+  if (journal_) journal_->strike(place_);
+}
+
+// Also where it had this value before: the peek offset moves. The program must not keep it, so one failure isn't
+// accepted.
+void SocketToggle::put_back() const {
+  std::string_view value(reinterpret_cast<const char*>(&original_.value), sizeof(original_.value));
+  constexpr int kTries = 2;
+  for (int n = 0; n < kTries; ++n)
+    if (kernel::try_set_socket_option(original_.fd, original_.level, original_.option, value) == 0) return;
 }
 
 const std::vector<kernel::FileLock>& DescribeContext::locks() {

@@ -19,6 +19,7 @@
 #include "memory/shared_pages.h"
 #include "resources/moment.h"
 #include "resources/once.h"
+#include "resources/toggle_journal.h"
 #include "tracee/batch.h"
 #include "tracee/hold.h"
 
@@ -76,14 +77,19 @@ class DescriptionView {
 };
 
 // An int option of a live socket that is set for a moment, so that something can be read; the destructor puts it back.
+// How to do that is noted first, should cairn be killed meanwhile.
 class SocketToggle {
  public:
-  SocketToggle(int fd, int level, int option, int value);
+  SocketToggle(int fd, int level, int option, int value, ToggleJournal* journal = nullptr);
   SocketToggle(const SocketToggle&) = delete;
-  virtual ~SocketToggle();
+  ~SocketToggle();
 
- protected:
-  int fd_, level_, option_, original_;
+ private:
+  void put_back() const;
+
+  ToggleNote original_;
+  ToggleJournal* journal_;
+  size_t place_ = 0;
 };
 
 // Implemented by the engine.
@@ -136,6 +142,7 @@ class DescribeContext {
   virtual std::vector<tracee::HeldProcess>& processes() = 0;
 
   virtual graph::RecordSet& records() = 0;
+  virtual ToggleJournal* toggle_journal() { return nullptr; }
 
   const Moment& moment() const { return moment_; }
 
@@ -147,10 +154,9 @@ class DescribeContext {
   // Who outside the tree has what the tree has. Asking costs a walk over all processes of the host, once.
   graph::Outside& outside();
 
-  // Changes a live socket until the returned object goes. The engine first tells the guard how to undo it, should cairn
-  // be killed meanwhile.
-  virtual std::unique_ptr<SocketToggle> toggle(int fd, int level, int option, int value) {
-    return std::make_unique<SocketToggle>(fd, level, option, value);
+  // Changes a live socket until the returned object goes; `fd` must stay open for as long.
+  std::unique_ptr<SocketToggle> toggle(int fd, int level, int option, int value) {
+    return std::make_unique<SocketToggle>(fd, level, option, value, toggle_journal());
   }
 
   // One object of this type for the whole checkpoint.

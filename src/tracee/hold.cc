@@ -79,7 +79,6 @@ void Hold::each_in_reverse(const std::function<void(HeldProcess&)>& action) {
       if (!first) first = std::current_exception();
     }
   }
-  if (ended_ == Clock::time_point{}) ended_ = Clock::now();
   if (first) std::rethrow_exception(first);
 }
 
@@ -87,23 +86,37 @@ void Hold::release() {
   each_in_reverse([](HeldProcess& process) {
     for (auto task = process.tasks.rbegin(); task != process.tasks.rend(); ++task) task->release();
   });
+  if (ended_ == Clock::time_point{}) ended_ = Clock::now();
   // A vfork parent stops when its child, just released, has come to its exec or exit. If that takes long, it stays
   // stopped until our end, which detaches everything.
   unstopped_.clear();
 }
 
+// To all, whatever becomes of one.
+void Hold::signal_all(int signal) {
+  each_in_reverse([&](HeldProcess& process) {
+    if (!process.zombie) kernel::kill(process.pid, signal);
+  });
+}
+
 void Hold::release_stopped() {
-  for (const HeldProcess& process : processes_)
-    if (!process.zombie) kernel::kill(process.pid, SIGSTOP);
+  signal_all(SIGSTOP);
   release();
 }
 
 void Hold::kill() {
-  for (auto process = processes_.rbegin(); process != processes_.rend(); ++process)
-    if (!process->zombie) kernel::kill(process->pid, SIGKILL);
+  try {
+    // Should we be killed meanwhile, none may see the others die and go on.
+    for (HeldProcess& process : processes_)
+      for (Task& task : process.tasks) task.die_with_us();
+    signal_all(SIGKILL);
+  } catch (const Error& error) {
+    log::detail("{}", error.what());  // the signal is sent once more now
+  }
   each_in_reverse([](HeldProcess& process) {
     for (auto task = process.tasks.rbegin(); task != process.tasks.rend(); ++task) task->kill_and_reap();
   });
+  if (ended_ == Clock::time_point{}) ended_ = Clock::now();
   for (Task& task : unstopped_) task.kill_and_reap();
   unstopped_.clear();
 }

@@ -53,6 +53,7 @@ class Hold {
 
  private:
   Hold() = default;
+  void signal_all(int signal);
   void each_in_reverse(const std::function<void(HeldProcess&)>& action);
 
   std::vector<HeldProcess> processes_;

@@ -244,6 +244,10 @@ void Task::set_options(unsigned ptrace_options) {
   if (!ptrace::set_options(thread_, options_)) fail_as_dead();
 }
 
+void Task::die_with_us() {
+  if (attached_ && stopped_) ptrace::set_options(thread_, options_ | PTRACE_O_EXITKILL);
+}
+
 // False when we may not: cairn has a filter itself, or lacks CAP_SYS_ADMIN.
 bool Task::try_suspend_seccomp() {
   long result = ptrace::try_set_options(thread_, options_ | ptrace::kSuspendSeccomp);
@@ -302,7 +306,7 @@ bool Task::put_back() {
   if (!ptrace::set_mask(thread_, state_->signal_mask)) return false;
   if (replaced_ && !ptrace::set_xstate(thread_, state_->xstate)) return false;
   if (!ptrace::set_registers(thread_, state_->registers)) return false;
-  disturbed_ = replaced_;
+  disturbed_ = false;
   return true;
 }
 

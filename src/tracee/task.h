@@ -83,6 +83,8 @@ class Task {
   std::vector<siginfo_t> pending_signals(bool shared) const;
   void set_signal_mask(uint64_t mask);
   void set_options(unsigned ptrace_options);
+  // From now on the end of cairn is its end too, and that of its process. No error when it is dead already.
+  void die_with_us();
 
   // Memory, by process_vm_readv/writev, falling back to /proc/PID/mem where protection forbids.
   void read_memory(RemoteAddress from, void* to, size_t size) const;

@@ -35,7 +35,7 @@ bool is_stack(const std::vector<kernel::MapsEntry>& maps, size_t index) {
   return below.end == mapping.start && !below.read && !below.write && !below.exec;
 }
 
-// Where `size` bytes below the stack pointer's red zone can be used; 0 when they can't.
+// Below the stack pointer's red zone; 0 when that may be no stack, but one of many that lie side by side in the heap.
 RemoteAddress room_on_stack(const std::vector<kernel::MapsEntry>& maps, uint64_t stack_pointer, size_t size) {
   auto above = std::ranges::upper_bound(maps, stack_pointer, {}, &kernel::MapsEntry::start);
   if (above == maps.begin()) return {0};
@@ -43,6 +43,15 @@ RemoteAddress room_on_stack(const std::vector<kernel::MapsEntry>& maps, uint64_t
   if (stack_pointer > maps[index].end || !is_stack(maps, index)) return {0};
   uint64_t place = (stack_pointer - kRedZone - size) & ~uint64_t{63};
   return {place >= maps[index].start && place < stack_pointer ? place : 0};
+}
+
+// For a task on a stack of its own making: the far end of the main thread's, which the kernel sets up larger than
+// needed.
+RemoteAddress room_on_main_stack(const std::vector<kernel::MapsEntry>& maps, size_t size) {
+  auto stack = std::ranges::find(maps, "[stack]", &kernel::MapsEntry::name);
+  if (stack == maps.end() || !stack->read || !stack->write) return {0};
+  constexpr uint64_t kLeftToItsOwner = 16 << 10;
+  return {stack->size() >= size + kLeftToItsOwner ? stack->start : 0};
 }
 
 }  // namespace
@@ -59,6 +68,7 @@ void TextCaller::prepare_stack(const std::vector<kernel::MapsEntry>& maps, const
   const CpuState& state = task_.state();
   size_t size = kBareRoom + signal_frame_size(state);
   RemoteAddress place = room_on_stack(maps, state.registers.rsp, size);
+  if (place.value == 0) place = room_on_main_stack(maps, size);
   if (place.value == 0) return;
   RemoteAddress last = place + kBareRoom;
   std::vector<std::byte> frames(kBareRoom);

@@ -136,7 +136,10 @@ MODES: dict[str, Callable[[Play], None]] = {
 
 def perform(play: Play, mode: str) -> None:
     """Plays one mode to its end. CairnFailed, Broken and failed asserts of applications become complaints."""
-    action = app_control if play.program.is_app and mode == "control" else MODES[mode]
+    guarded(play, app_control if play.program.is_app and mode == "control" else MODES[mode])
+
+
+def guarded(play: Play, action: Callable[[Play], None]) -> None:
     try:
         action(play)
     except Ended:

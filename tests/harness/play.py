@@ -56,6 +56,7 @@ class Play:
         self._stopwatch = Stopwatch()
         self.complaints: list[tuple[str, str]] = []
         self.inspected: list[dict] = []
+        self.points = 0  # of a sweep
         self.root = 0
         self.own_root = 0  # as the tree itself knows it
         self._images: list[str] = []

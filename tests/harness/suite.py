@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Result:
     seconds: float = 0.0
     inspected: list[dict] = field(default_factory=list)
     is_unsteady: bool = False  # passed when played again; the complaints are those of the first time
+    points: int = 0
 
     def text(self) -> str:
         outcome = "UNSTEADY" if self.is_unsteady else self.outcome.upper()
@@ -58,8 +60,12 @@ class _Running:
 
 
 class Suite:
-    def __init__(self, build: Path, jobs: int, keep: bool) -> None:
+    def __init__(
+        self, build: Path, jobs: int, keep: bool, perform: Callable[[Play, str], None] = perform, waits: int = _WAITS
+    ) -> None:
         self.build = build
+        self.perform = perform
+        self.waits = waits
         self.jobs = jobs
         self.keep = keep
         self.base = Path(tempfile.mkdtemp(prefix="cairn-tests."))
@@ -109,9 +115,9 @@ class Suite:
         begin = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            _play_in_child(program, mode, self.build, directory, writer)
+            _play_in_child(program, mode, self.build, directory, writer, self.perform)
         os.close(writer)
-        running = _Running(program, mode, pid, reader, begin + _WAITS * program.timeout, begin, directory)
+        running = _Running(program, mode, pid, reader, begin + self.waits * program.timeout, begin, directory)
         self._running.append(running)
         self._selector.register(reader, selectors.EVENT_READ, running)
 
@@ -154,14 +160,16 @@ def _result_of(running: _Running, timed_out: bool) -> Result:
     return Result(**{**told, "complaints": [tuple(pair) for pair in told["complaints"]]})
 
 
-def _perform_in_time(program: Program, mode: str, build: Path, directory: Path) -> Play:
+def _perform_in_time(
+    program: Program, mode: str, build: Path, directory: Path, action: Callable[[Play, str], None]
+) -> Play:
     """On a busy host a program with a deadline may need a slower pace."""
     for pace in _PACES:
         place = directory / f"pace{pace}"
         place.mkdir()
         play = Play(program, build, place, pace)
         try:
-            perform(play, mode)
+            action(play, mode)
             return play
         except TooSlow as error:
             reason = error
@@ -169,7 +177,9 @@ def _perform_in_time(program: Program, mode: str, build: Path, directory: Path) 
     raise reason
 
 
-def _play_in_child(program: Program, mode: str, build: Path, directory: Path, writer: int) -> None:
+def _play_in_child(
+    program: Program, mode: str, build: Path, directory: Path, writer: int, action: Callable[[Play, str], None]
+) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)  # and SIGTERM ends all that was started
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     kernel.become_subreaper()
@@ -183,8 +193,9 @@ def _play_in_child(program: Program, mode: str, build: Path, directory: Path, wr
         if mode == "user":
             os.chown(directory, _NOBODY, _NOBODY)
             processes.become_user(_NOBODY)
-        play = _perform_in_time(program, mode, build, directory)
+        play = _perform_in_time(program, mode, build, directory, action)
         result.complaints = play.complaints
+        result.points = play.points
         result.inspected = play.inspected
         result.outcome = "failed" if play.complaints else "passed"
     except Skip as reason:
