@@ -60,7 +60,9 @@ void reset_signals() {
 [[noreturn]] void be_planter(const PlanterRequest& request, const std::string& offsets,
                              const tracee::SharedSpace& space) {
   // CLONE_CLEAR_SIGHAND leaves what is ignored, by us or by who started us.
-  for (int signal = 1; signal < SIGRTMIN; ++signal) ::signal(signal, SIG_DFL);
+  constexpr uint64_t kDefaultAction[4] = {};  // as the kernel has it: the C library's has a restorer
+  for (int signal = 1; signal < SIGRTMIN; ++signal)
+    ::syscall(SYS_rt_sigaction, signal, kDefaultAction, nullptr, sizeof(uint64_t));
   Answer answer;
   reset_signals();
   enter_clocks(offsets, answer);
@@ -132,8 +134,9 @@ class PlanterChild final : public InitChild {
 
   HostPid start() const {
     kernel::CloneArguments arguments = arguments_;
+    int* pidfd = request_.guard->watch_next();
     arguments.flags |= CLONE_PIDFD;
-    arguments.pidfd = static_cast<uint64_t>(kernel::arg(request_.pidfd));
+    arguments.pidfd = static_cast<uint64_t>(kernel::arg(pidfd));
     long pid = 0;
     // As in a batch: an id may come free a little late.
     for (auto end = tracee::Clock::now() + kPatience; (pid = kernel::try_clone3(arguments)) == -EEXIST;) {
@@ -141,7 +144,7 @@ class PlanterChild final : public InitChild {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     if (pid == 0) be_planter(request_, offsets_, space_);
-    if (pid < 0) *request_.pidfd = -1;  // may have been stored
+    if (pid < 0) *pidfd = -1;  // may have been stored
     if (pid < 0) throw Error::system("start the first process of the restored tree (clone3)", static_cast<int>(-pid));
     return {static_cast<pid_t>(pid)};
   }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "engine/guard.h"
 #include "engine/init.h"
 #include "kernel/clocks.h"
 #include "resources/restore_context.h"
@@ -13,12 +14,12 @@ namespace cairn::engine {
 
 struct PlanterRequest {
   Place place = Place::kChild;
-  Envelope envelope;      // with pids: cairn-init stands at this place, and is the planter's parent
-  pid_t wanted_pid = 0;   // 0: any; with pids there has to be one
-  int our_socket = -1;    // the other end of ...
-  int socket = -1;        // ... what it gets as its only descriptor ...
-  int socket_number = 0;  // ... and at which number
-  int* pidfd = nullptr;   // where its descriptor is stored by its very birth
+  Envelope envelope;       // with pids: cairn-init stands at this place, and is the planter's parent
+  pid_t wanted_pid = 0;    // 0: any; with pids there has to be one
+  int our_socket = -1;     // the other end of ...
+  int socket = -1;         // ... what it gets as its only descriptor ...
+  int socket_number = 0;   // ... and at which number
+  Guard* guard = nullptr;  // watches it from its birth on; an init, and all in its namespace, ends with cairn anyway
   kernel::ClockOffsets clocks;
 };
 

@@ -9,8 +9,8 @@
 
 #include "base/log.h"
 #include "engine/layout.h"
-#include "kernel/cancel.h"
 #include "engine/time_envelope.h"
+#include "kernel/cancel.h"
 #include "tracee/batch_layout.h"
 #include "tracee/text_caller.h"
 
@@ -79,7 +79,7 @@ Restoration::~Restoration() {
 void Restoration::plant_root() {
   guard_.arm(SIGKILL);
   PlanterRequest request;
-  request.pidfd = guard_.watch_next();  // unused where an init starts it, which ends with us
+  request.guard = &guard_;
   request.our_socket = socket_.get();
   request.socket = far_socket_.get();
   request.socket_number = socket_number_;
@@ -232,7 +232,7 @@ RestoredTask& Restoration::adopt(RecordId record) {
   const graph::ProcessNode& process = tree_.process(tree_.process_of(record));
   HostPid pid = host_id({process.state->pid()});
   HostPid thread = host_id({records_.state<image::Task>(record).tid()});
-  tracee::Task task = tracee::Task::adopt(pid, thread);
+  tracee::Task task = tracee::Task::adopt(pid, thread, PTRACE_O_EXITKILL);
   if (task.wait_until_stopped(tracee::Clock::now() + kPatience) != tracee::Task::Arrival::kStopped) {
     throw Error(fmt::format("task {} died at its birth", thread.value));
   }

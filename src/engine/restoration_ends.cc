@@ -2,6 +2,7 @@
 // trace.
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -70,7 +71,7 @@ RestoredTask& Restoration::begin_temporary(RestoredTask& creator, uint64_t flags
     batch.flush();
     NamespacePid number{static_cast<pid_t>(pid.value())};
     HostPid process = host_id(number);
-    tracee::Task task = tracee::Task::adopt(process, process);
+    tracee::Task task = tracee::Task::adopt(process, process, PTRACE_O_EXITKILL);
     if (task.wait_until_stopped(tracee::Clock::now() + kPatience) != tracee::Task::Arrival::kStopped) {
       throw Error(fmt::format("the temporary process {} died at its birth", process.value));
     }
@@ -109,6 +110,7 @@ void Restoration::end(RecordId process, int status) {
   state.registers.rdi = static_cast<uint64_t>(WEXITSTATUS(status));
   state.signal_mask = 0;
   task.task().set_state(std::move(state));
+  task.task().put_back();  // first: should we be killed meanwhile, it must not go on where it is now
   task.task().set_options(0);
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
     task.task().kill_and_reap();

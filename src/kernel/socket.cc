@@ -183,6 +183,13 @@ int try_set_socket_option(int fd, int level, int option, std::string_view value)
       call("setsockopt", SYS_setsockopt, fd, level, option, arg(value.data()), static_cast<long>(value.size())));
 }
 
+bool put_back_socket_option(int fd, int level, int option, std::string_view value) noexcept {
+  constexpr int kTries = 2;
+  for (int n = 0; n < kTries; ++n)
+    if (try_set_socket_option(fd, level, option, value) == 0) return true;
+  return false;
+}
+
 int socket_option(int fd, int level, int option) {
   int value = 0;
   socklen_t length = sizeof(value);

@@ -40,6 +40,8 @@ void shutdown(int fd, int how);
 // like, whose text depends on the level).
 std::optional<std::string> try_socket_option(int fd, int level, int option, size_t size = 256);
 int try_set_socket_option(int fd, int level, int option, std::string_view value);
+// For destructors: one failure is not accepted, and no error can be told. False when it can't be had.
+bool put_back_socket_option(int fd, int level, int option, std::string_view value) noexcept;
 // Options that are an int, and that the kernel has had for ever.
 int socket_option(int fd, int level, int option);
 void set_socket_option(int fd, int level, int option, int value);

@@ -166,6 +166,12 @@ void send_message(int fd, const OutgoingMessage& message) {
   send_message(fd, {message.data.substr(static_cast<size_t>(sent)), {}, message.credentials, message.to});
 }
 
+namespace {
+
+int half_of_buffer(int size) { return (size + 1) / 2; }
+
+}  // namespace
+
 RoomySendBuffer::RoomySendBuffer(int fd)
     : fd_(fd),
       size_(socket_option(fd, SOL_SOCKET, SO_SNDBUF)),
@@ -176,8 +182,10 @@ RoomySendBuffer::RoomySendBuffer(int fd)
 }
 
 RoomySendBuffer::~RoomySendBuffer() {
-  set_buffer_size(fd_, SO_SNDBUF, size_);
-  try_set_socket_option(fd_, SOL_SOCKET, SO_BUF_LOCK, bytes_of(locks_));
+  int half = half_of_buffer(size_);
+  if (try_set_socket_option(fd_, SOL_SOCKET, SO_SNDBUFFORCE, bytes_of(half)) < 0)
+    put_back_socket_option(fd_, SOL_SOCKET, SO_SNDBUF, bytes_of(half));
+  put_back_socket_option(fd_, SOL_SOCKET, SO_BUF_LOCK, bytes_of(locks_));
 }
 
 Discreet::Discreet(int fd)
@@ -190,13 +198,13 @@ Discreet::Discreet(int fd)
 
 Discreet::~Discreet() {
   int on = 1;
-  if (credentials_) try_set_socket_option(fd_, SOL_SOCKET, SO_PASSCRED, bytes_of(on));
-  if (pidfd_) try_set_socket_option(fd_, SOL_SOCKET, kSoPassPidfd, bytes_of(on));
+  if (credentials_) put_back_socket_option(fd_, SOL_SOCKET, SO_PASSCRED, bytes_of(on));
+  if (pidfd_) put_back_socket_option(fd_, SOL_SOCKET, kSoPassPidfd, bytes_of(on));
 }
 
 bool set_buffer_size(int fd, int option, int value) {
   int forced = option == SO_SNDBUF ? SO_SNDBUFFORCE : SO_RCVBUFFORCE;
-  int half = (value + 1) / 2;
+  int half = half_of_buffer(value);
   if (try_set_socket_option(fd, SOL_SOCKET, forced, bytes_of(half)) < 0)
     try_set_socket_option(fd, SOL_SOCKET, option, bytes_of(half));
   return socket_option(fd, SOL_SOCKET, option) == value;

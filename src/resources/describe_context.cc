@@ -69,13 +69,10 @@ SocketToggle::~SocketToggle() {
   if (journal_) journal_->strike(place_);
 }
 
-// Also where it had this value before: the peek offset moves. The program must not keep it, so one failure isn't
-// accepted.
+// Also where it had this value before: the peek offset moves.
 void SocketToggle::put_back() const {
   std::string_view value(reinterpret_cast<const char*>(&original_.value), sizeof(original_.value));
-  constexpr int kTries = 2;
-  for (int n = 0; n < kTries; ++n)
-    if (kernel::try_set_socket_option(original_.fd, original_.level, original_.option, value) == 0) return;
+  kernel::put_back_socket_option(original_.fd, original_.level, original_.option, value);
 }
 
 const std::vector<kernel::FileLock>& DescribeContext::locks() {

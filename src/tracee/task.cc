@@ -56,10 +56,11 @@ Task& Task::operator=(Task&& other) noexcept {
 }
 
 Task::~Task() {
+  bool dies = (options_ & PTRACE_O_EXITKILL) != 0;
   constexpr int kTries = 2;  // the first may fail in the middle
   for (int n = 0; attached_ && n < kTries; ++n) {
     try {
-      release();
+      dies ? kill_and_reap() : static_cast<void>(release());
     } catch (const std::exception& error) {
       log::detail("while letting go of {}: {}", name(), error.what());
     }

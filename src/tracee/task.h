@@ -45,7 +45,7 @@ class Task {
   Task& operator=(Task&&) noexcept;
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
-  // Puts everything back and detaches, ignoring errors.
+  // Puts everything back and detaches, ignoring errors. With PTRACE_O_EXITKILL it is killed.
   ~Task();
 
   // PTRACE_SEIZE and PTRACE_INTERRUPT; the stop is waited for by wait_until_stopped(), so that many tasks can be on

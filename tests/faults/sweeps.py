@@ -102,7 +102,17 @@ class Sweep:
             raise Broken("the target is gone" + self.play.said())
         self.expect_unheld()
         self.play.expect_only_the_tree()
-        self.play.expect_same(self.before, "")
+        if self.play.glance() != self.before:
+            self.play.expect_same(self.before, "")
+
+    def expect_nothing_of_cairn(self) -> None:
+        """Where the rest of the tree may have lost its root."""
+        patience = Deadline.after(2)
+        while left := [pid for pid in processes.descendants(os.getpid()) if _is_cairn(pid)]:
+            if patience.passed():
+                self.complain(f"processes of cairn are left behind: {left}")
+                return
+            time.sleep(0.002)
 
     def expect_files(self, *allowed: Path) -> None:
         names = {path.name for path in (*allowed, self.play.cairn_directory / "cairn.err")}
@@ -137,6 +147,10 @@ class Sweep:
 def _is_held(pid: int, tid: int) -> bool:
     status = processes.read_text(f"/proc/{pid}/task/{tid}/status") or ""
     return "\nState:\tt" in status or "\nTracerPid:\t0\n" not in status and "\nTracerPid:" in status
+
+
+def _is_cairn(pid: int) -> bool:
+    return (processes.read_text(f"/proc/{pid}/comm") or "").startswith("cairn")
 
 
 # --- checkpoints
@@ -180,7 +194,7 @@ def checkpoint_kills(play: Play, extent: Extent) -> None:
             sweep.complain("there is no image")
         sweep.expect_unheld()
         play.expect_only_the_tree()
-        if play.look() != sweep.before:
+        if play.glance() != sweep.before:
             play.cairn.check(play.root).expect(0)
         sweep.expect_unharmed()
         return end
@@ -193,7 +207,8 @@ def checkpoint_kills(play: Play, extent: Extent) -> None:
 def _first_call_of_the_end(sweep: Sweep, then: str) -> int:
     """The rename that makes the image; the target is killed, or stopped, and restored for it."""
     names = faulty.calls(sweep.play.cairn, *sweep.arguments(then))
-    sweep.play.expect_no_process()
+    if then == "kill":
+        sweep.play.expect_no_process()
     return len(names) - names[::-1].index("renameat2")
 
 
@@ -224,6 +239,53 @@ def ends(play: Play, extent: Extent) -> None:
     sweep.run_all(extent.kills(first), one)
     sweep.run_all(extent.faults(first), one)
     play.finish()
+
+
+def stops(play: Play, extent: Extent) -> None:
+    """The same for `--then stop`: all of the tree is stopped, or all of it goes on."""
+    sweep = Sweep(play, extent)
+    sweep.make_reference()
+    first = _first_call_of_the_end(sweep, "stop")
+    _let_go_on(sweep)
+
+    def one(fault: str) -> End:
+        sweep.drop_image()
+        end = faulty.run(play.cairn, fault, *sweep.arguments("stop"))
+        sweep.expect_code(end, 0, 1, -signal.SIGKILL)
+        if sweep.image.exists():
+            sweep.expect_whole_image()
+        stopped = _settled_stops(sweep)
+        if end.code == 0 and not stopped:
+            sweep.complain("the tree goes on")
+        _let_go_on(sweep)
+        sweep.expect_unharmed()
+        return end
+
+    sweep.run_all(extent.kills(first), one)
+    sweep.run_all(extent.faults(first), one)
+    play.finish()
+
+
+def _settled_stops(sweep: Sweep) -> bool:
+    """Within a moment all are stopped, or none."""
+    patience = Deadline.after(2)
+    while True:
+        states = {pid: processes.state(pid) for pid in sweep.members()}
+        stopped = [pid for pid, state in states.items() if state == "T"]
+        if len(stopped) == len(states) or patience.left() < 1.8 and not stopped:
+            return bool(stopped)
+        if patience.passed():
+            sweep.complain(f"only a part of the tree is stopped: {states}")
+            return False
+        time.sleep(0.005)
+
+
+def _let_go_on(sweep: Sweep) -> None:
+    for pid in sweep.members():
+        os.kill(pid, signal.SIGCONT)
+    patience = Deadline.after(2)
+    while any(processes.state(pid) == "T" for pid in sweep.members()) and not patience.passed():
+        time.sleep(0.002)
 
 
 def _expect_gone_or_whole(sweep: Sweep) -> None:
@@ -337,7 +399,7 @@ def deaths(play: Play, extent: Extent) -> None:
             sweep.expect_files()
         sweep.drop_image()
         sweep.expect_unheld()
-        play.expect_only_the_tree()
+        sweep.expect_nothing_of_cairn()
         sweep.kill_tree()
         return end
 
@@ -381,7 +443,7 @@ def acts(play: Play, extent: Extent) -> None:
         sweep.expect_unheld()
         if end.struck:
             _expect_line(sweep, ACTS[act])
-        play.expect_only_the_tree()
+        sweep.expect_nothing_of_cairn()
         sweep.kill_tree()
         return end
 
@@ -402,6 +464,7 @@ SWEEPS: dict[str, Callable[[Play, Extent], None]] = {
     "checkpoint_errors": checkpoint_errors,
     "checkpoint_kills": checkpoint_kills,
     "ends": ends,
+    "stops": stops,
     "restore_errors": restore_errors,
     "restore_kills": restore_kills,
     "deaths": deaths,

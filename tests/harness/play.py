@@ -166,6 +166,10 @@ class Play:
         while len(processes.awake(self.root)) > self.program.restless and not patience.passed():
             time.sleep(0.002)
 
+    def glance(self) -> Facts:
+        """One look, for a tree that is most likely at rest."""
+        return self._normalised()
+
     def _normalised(self) -> Facts:
         for attempt in range(5):
             try:

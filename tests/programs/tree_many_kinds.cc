@@ -52,7 +52,7 @@ struct File {
     must(unlink("gone"), "unlink");
     must(write(fd, "content", 7), "write");
     must(lseek(fd, 3, SEEK_SET), "lseek");
-    must(flock(fd, LOCK_EX), "flock");
+    must(flock(must(open(".", O_RDONLY | O_CLOEXEC), "open ."), LOCK_EX), "flock");
   }
   void check_all() const {
     char text[8] = {};
@@ -107,6 +107,7 @@ int main() {
   const Memory memory;
   const Queue queue;
   const File file;
+  const Events events;  // before the thread, which must not take the signal
   int to_child[2], to_thread[2];
   must(pipe(to_child), "pipe");
   must(pipe(to_thread), "pipe");
@@ -119,7 +120,6 @@ int main() {
     char text[4];
     check_equal(must(read(to_thread[0], text, 4), "read of the thread"), 2, "bytes for the thread");
   });
-  const Events events;
   const int listener = listening_socket();
   ready_and_wait();
   memory.check_all();
