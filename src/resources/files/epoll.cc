@@ -232,9 +232,11 @@ class EpollKind final : public DescriptionKind<image::Epoll> {
  private:
   static void add_parameters(const DescriptionView& view, image::Epoll& state) {
     kernel::EpollParameters parameters{};
-    // ENOTTY before Linux 6.9 and without CONFIG_NET_RX_BUSY_POLL.
-    if (kernel::call("EPIOCGPARAMS", SYS_ioctl, view.fd(), kernel::kEpollGetParameters, kernel::arg(&parameters)) < 0)
-      return;
+    long result =
+        kernel::call("EPIOCGPARAMS", SYS_ioctl, view.fd(), kernel::kEpollGetParameters, kernel::arg(&parameters));
+    // Before Linux 6.9, and without CONFIG_NET_RX_BUSY_POLL.
+    if (result == -ENOTTY || result == -EINVAL || result == -EOPNOTSUPP) return;
+    if (result < 0) throw Error::system("read the busy-poll parameters (EPIOCGPARAMS)", static_cast<int>(-result));
     state.set_busy_poll_microseconds(parameters.busy_poll_microseconds);
     state.set_busy_poll_budget(parameters.busy_poll_budget);
     state.set_prefers_busy_poll(parameters.prefer_busy_poll != 0);
