@@ -59,10 +59,6 @@ void reset_signals() {
 
 [[noreturn]] void be_planter(const PlanterRequest& request, const std::string& offsets,
                              const tracee::SharedSpace& space) {
-  // CLONE_CLEAR_SIGHAND leaves what is ignored, by us or by who started us.
-  constexpr uint64_t kDefaultAction[4] = {};  // as the kernel has it: the C library's has a restorer
-  for (int signal = 1; signal < SIGRTMIN; ++signal)
-    ::syscall(SYS_rt_sigaction, signal, kDefaultAction, nullptr, sizeof(uint64_t));
   Answer answer;
   reset_signals();
   enter_clocks(offsets, answer);
