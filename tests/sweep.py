@@ -63,7 +63,7 @@ def main() -> int:
     if os.access("/dev/shm", os.W_OK):
         tempfile.tempdir = "/dev/shm"  # thousands of images that nobody needs: not to a disk
     suite = Suite(arguments.build, arguments.jobs, arguments.keep, perform, waits=10 if not arguments.full and not arguments.stride else 120)
-    return summarise(suite.play_all(plays))
+    return summarise(suite.play_all(plays, again=0 if arguments.full else 2))
 
 
 def binary(build: Path, program: Program) -> Path:
@@ -89,6 +89,9 @@ def summarise(results: list) -> int:
     failed = [result for result in results if result.outcome == "failed"]
     if failed:
         print("failed:", *(result.text() for result in failed), sep="\n")
+    unsteady = [result for result in results if result.is_unsteady]
+    if unsteady:
+        print("unsteady, to be mended:", *(result.text() for result in unsteady), sep="\n")
     for result in results:
         print(f"  {result.program} {result.mode}: {result.points} points")
     print(f"swept: {sum(result.points for result in results)} points")

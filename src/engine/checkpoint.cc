@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "engine/description.h"
-#include "engine/freed_ids.h"
 #include "engine/surroundings.h"
 #include "graph/plan.h"
 #include "kernel/calls.h"
@@ -17,8 +16,6 @@ namespace cairn::engine {
 namespace {
 
 using Clock = tracee::Clock;
-
-constexpr auto kReapTime = std::chrono::seconds(2);
 
 std::string comm_of(HostPid pid) {
   auto proc = kernel::ProcDir::open(pid);
@@ -120,10 +117,7 @@ void Checkpoint::State::end() {
   bool guarded = guard.watches();
   if (options.then == Then::kKill) {
     if (guarded) guard.arm(SIGKILL);
-    std::vector<HostPid> killed;
-    for (const tracee::HeldProcess& process : hold->processes()) killed.push_back(process.pid);
     hold->kill();
-    wait_until_free(killed, Clock::now() + kReapTime);
   } else {
     if (guarded) guard.arm(SIGSTOP);
     hold->release_stopped();

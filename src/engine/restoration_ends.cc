@@ -34,7 +34,7 @@ void wait_until_zombie(HostPid pid) {
     auto proc = kernel::ProcDir::open(pid);
     auto text = proc ? proc->try_read("stat") : std::nullopt;
     if (!text) throw Error(fmt::format("zombie {} was reaped by another", pid.value));
-    if (kernel::parse_stat(*text).state == 'Z') return;
+    if (kernel::parse_stat(*text).has_ended()) return;
     std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
   throw Error(fmt::format("process {} did not end as its record says", pid.value));

@@ -1,10 +1,15 @@
 #include "engine/restore.h"
 
+#include <thread>
+
 #include "engine/restoration.h"
 #include "kernel/cancel.h"
 
 namespace cairn::engine {
 namespace {
+
+constexpr auto kPatience = std::chrono::seconds(3);
+constexpr auto kPause = std::chrono::milliseconds(2);
 
 class Checks final : public resources::CheckContext {
  public:
@@ -70,6 +75,24 @@ struct Restore::State {
     plan.emplace(records, *tree, births, resources::facts_of);
   }
 
+  // Ids of a tree that was killed just now come free when its dead are waited for.
+  void check_with_patience() {
+    for (auto end = tracee::Clock::now() + kPatience;; std::this_thread::sleep_for(kPause)) {
+      check();
+      if (!waits_for_others() || tracee::Clock::now() >= end) return;
+      kernel::stop_if_canceled();
+    }
+  }
+
+  bool waits_for_others() const {
+    bool waits = false;
+    for (const graph::Precondition& precondition : preconditions) {
+      if (!precondition.met && !precondition.passes) return false;
+      waits = waits || !precondition.met;
+    }
+    return waits;
+  }
+
   void check() {
     Checks checks(records, *tree, image->head(), options, envelope);
     for (const auto& [id, record] : records.all()) resources::kind_of(record).check(checks, record);
@@ -93,7 +116,7 @@ Restore::~Restore() = default;
 
 void Restore::open() {
   state_->read();
-  state_->check();
+  state_->check_with_patience();
   std::vector<graph::Precondition> unmet;
   for (const graph::Precondition& precondition : state_->preconditions) {
     if (!precondition.met) unmet.push_back(precondition);

@@ -21,6 +21,7 @@ struct Precondition {
   std::string needed;  // "id 42 must be free"
   bool met = true;
   std::string found;  // what is there instead, when not met
+  bool passes = false;  // it is likely to be met a moment later
 };
 
 // A checkpoint that was refused: every obstacle at once. Exit code 3.

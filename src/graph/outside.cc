@@ -5,20 +5,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <string_view>
 
 #include "kernel/calls.h"
 
 namespace cairn::graph {
 namespace {
-
-std::optional<pid_t> number_of(const std::string& name) {
-  pid_t number = 0;
-  auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
-  return number;
-}
 
 bool is_nameless(std::string_view link) { return link.starts_with('/') && link.ends_with(" (deleted)"); }
 
@@ -58,11 +50,9 @@ std::string Outside::Holder::text() const { return fmt::format("process {} ({})"
 Outside::Outside(std::set<HostPid> inside) : inside_(std::move(inside)) {}
 
 void Outside::each_process(void (Outside::*index)(const kernel::ProcDir&)) {
-  OwnedFd proc = kernel::open("/proc", O_RDONLY | O_DIRECTORY);
-  for (const std::string& name : kernel::list_directory(proc.get())) {
-    auto pid = number_of(name);
-    if (!pid || inside_.contains({*pid}) || *pid == ::getpid()) continue;
-    auto process = kernel::ProcDir::open({*pid});
+  for (HostPid pid : kernel::ProcDir::list_processes()) {
+    if (inside_.contains(pid) || pid.value == ::getpid()) continue;
+    auto process = kernel::ProcDir::open(pid);
     if (!process) continue;
     try {
       (this->*index)(*process);

@@ -63,10 +63,8 @@ std::optional<HostPid> PidNamespace::find(NamespacePid id) const {
 }
 
 std::optional<HostPid> PidNamespace::search(NamespacePid id) const {
-  OwnedFd directory = open("/proc", O_RDONLY | O_DIRECTORY);
-  for (const std::string& name : list_directory(directory.get())) {
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    auto process = ProcDir::open({std::stoi(name)});
+  for (HostPid pid : ProcDir::list_processes()) {
+    auto process = ProcDir::open(pid);
     if (!process || space_of(*process) != link_) continue;
     if (auto found = find_thread(*process, id)) return found;
   }

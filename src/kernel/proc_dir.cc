@@ -19,6 +19,14 @@ std::optional<int> as_number(const std::string& name) {
   return number;
 }
 
+std::vector<int> sorted_numbers(const std::vector<std::string>& names) {
+  std::vector<int> numbers;
+  for (const std::string& name : names)
+    if (auto number = as_number(name)) numbers.push_back(*number);
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
 }  // namespace
 
 KeyValues fdinfo_of(int fd) { return KeyValues::parse(read_file(fmt::format("/proc/self/fdinfo/{}", fd))); }
@@ -56,11 +64,14 @@ std::optional<std::vector<int>> ProcDir::try_list_numbers(const std::string& nam
   auto directory = try_open_at(fd(), name, kDirectory);
   auto entries = directory ? try_list_directory(directory->get()) : std::nullopt;
   if (!entries) return std::nullopt;
-  std::vector<int> numbers;
-  for (const std::string& entry : *entries)
-    if (auto number = as_number(entry)) numbers.push_back(*number);
-  std::ranges::sort(numbers);
-  return numbers;
+  return sorted_numbers(*entries);
+}
+
+std::vector<HostPid> ProcDir::list_processes() {
+  std::vector<HostPid> processes;
+  for (int number : sorted_numbers(list_directory(cairn::kernel::open("/proc", kDirectory).get())))
+    processes.push_back({number});
+  return processes;
 }
 
 std::vector<int> ProcDir::list_numbers(const std::string& name) const {

@@ -53,6 +53,9 @@ struct Stat {
   pid_t session() const { return static_cast<pid_t>(field(6)); }
   uint64_t start_time() const { return static_cast<uint64_t>(field(22)); }  // clock ticks since boot
   int exit_code() const { return static_cast<int>(field(52)); }
+  int thread_count() const { return static_cast<int>(field(20)); }  // a leader's that has ended: with itself
+  bool has_ended() const { return state == 'Z' || state == 'X'; }
+  bool process_has_ended() const { return has_ended() && thread_count() <= 1; }
 };
 Stat parse_stat(std::string_view text);
 
@@ -138,6 +141,7 @@ class ProcDir {
  public:
   // /proc/PID; empty when there is no such process.
   static std::optional<ProcDir> open(HostPid pid);
+  static std::vector<HostPid> list_processes();  // all that /proc shows
   // /proc/PID/task/TID.
   static std::optional<ProcDir> open(HostPid process, HostPid thread);
 

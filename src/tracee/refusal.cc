@@ -55,9 +55,7 @@ bool is_kernel_thread(HostPid process) {
 std::optional<Refusal> explain_refusal(HostPid process, HostPid thread, int error) {
   if (error == ESRCH) return {};
   auto text = read_text(process, thread, "stat");
-  if (!text) return {};
-  char state = kernel::parse_stat(*text).state;
-  if (state == 'Z' || state == 'X') return {};
+  if (!text || kernel::parse_stat(*text).has_ended()) return {};
   if (is_kernel_thread(process)) return Refusal{"it is a kernel thread", "name a user process"};
   if (HostPid tracer = tracer_of(process, thread); tracer.value != 0)
     return Refusal{fmt::format("it is traced by process {} ({})", tracer.value, command_of(tracer)),

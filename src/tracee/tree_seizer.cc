@@ -48,8 +48,6 @@ std::vector<HostPid> threads_of(const kernel::ProcDir& proc) {
 
 std::string task_file(HostPid thread, const char* name) { return fmt::format("task/{}/{}", thread.value, name); }
 
-bool is_dead_state(char state) { return state == 'Z' || state == 'X'; }
-
 }  // namespace
 
 TreeSeizer::TreeSeizer(Deadline deadline) : deadline_(deadline) {}
@@ -125,9 +123,7 @@ bool TreeSeizer::is_settled(const HeldProcess& process) const {
   if (!process.tasks.empty() || refused_.contains(process.pid)) return true;
   auto text = process.proc.try_read("stat");
   if (!text) return true;
-  constexpr int kThreadsField = 20;
-  kernel::Stat stat = kernel::parse_stat(*text);
-  return is_dead_state(stat.state) && stat.field(kThreadsField) <= 1;
+  return kernel::parse_stat(*text).process_has_ended();
 }
 
 bool TreeSeizer::all_settled() const {
@@ -269,10 +265,10 @@ void TreeSeizer::describe(HeldProcess& process) const {
   if (!text) return;
   kernel::Stat stat = kernel::parse_stat(*text);
   process.parent = {stat.parent()};
-  process.zombie = is_dead_state(stat.state) && process.tasks.empty();
+  process.zombie = stat.has_ended() && process.tasks.empty();
   std::ranges::sort(process.tasks, {},
                     [&](const Task& task) { return task.thread() == process.pid ? HostPid{0} : task.thread(); });
-  if (!process.zombie && is_dead_state(stat.state)) process.dead_leader.push_back(process.pid);
+  if (!process.zombie && stat.has_ended()) process.dead_leader.push_back(process.pid);
 }
 
 // What died while we looked and was reaped by its parent is no part of the tree any more.

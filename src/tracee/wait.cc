@@ -34,9 +34,7 @@ std::optional<WaitOutcome> look(HostPid task) {
 bool is_zombie(HostPid task) {
   auto directory = kernel::ProcDir::open(task);
   auto text = directory ? directory->try_read("stat") : std::nullopt;
-  if (!text) return true;
-  char state = kernel::parse_stat(*text).state;
-  return state == 'Z' || state == 'X';
+  return !text || kernel::parse_stat(*text).has_ended();
 }
 
 // Blocks SIGCHLD in this thread for as long as it lives, so that the signal can be slept for.

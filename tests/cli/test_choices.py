@@ -139,6 +139,33 @@ class ChangedFiles(Choices):
         self.assertEqual(done.returncode, 0, done.stderr)
 
 
+class DeadIds(Choices):
+    """An id is taken until the parent of the dead has waited for it."""
+
+    def kill(self) -> subprocess.Popen:
+        job = self.start("sleep", "100", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        done = cairn("checkpoint", "--then", "kill", "--output", self.image, str(job.pid))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return job
+
+    def test_a_restore_waits_for_ids_to_come_free(self) -> None:
+        job = self.kill()
+        command = [CAIRN, "restore", "--detach", "--pidfile", str(self.pid_file), self.image]
+        restore = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        with self.assertRaises(subprocess.TimeoutExpired):
+            restore.wait(0.3)
+        job.wait()
+        _, errors = restore.communicate(timeout=60)
+        self.assertEqual(restore.returncode, 0, errors)
+        os.kill(int(self.pid_file.read_text()), signal.SIGKILL)
+
+    def test_who_has_not_waited_is_named(self) -> None:
+        job = self.kill()
+        unmet = self.restore()
+        self.assertEqual(unmet.returncode, 4)
+        self.assertRegex(unmet.stderr, f"id {job.pid} must be free.*process {os.getpid()} has not waited for it")
+
+
 class OuterTerminals(Choices):
     """The tree runs on a terminal whose other end is this test."""
 

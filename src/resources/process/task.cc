@@ -19,9 +19,10 @@ class TaskKind final : public TypedKind<image::Task> {
 
   void check(CheckContext& context, const Record& record) const override {
     pid_t tid = record.as<image::Task>().tid();
-    std::string found = context.has_own_pids() ? who_has_in_new_namespace(tid) : who_has(tid);
-    if (!found.empty() && !context.has_own_pids()) found += "; --new-pids restores into a pid namespace of its own";
-    context.add({fmt::format("task {}", tid), fmt::format("id {} must be free", tid), found.empty(), found});
+    User user = context.has_own_pids() ? user_in_new_namespace(tid) : user_of(tid);
+    bool is_free = user.text.empty();
+    if (!is_free && !context.has_own_pids()) user.text += "; --new-pids restores into a pid namespace of its own";
+    context.add({fmt::format("task {}", tid), fmt::format("id {} must be free", tid), is_free, user.text, user.is_dead});
   }
 
   void reach(RestoreContext& context, const Record& record, Milestone milestone) const override {
@@ -42,18 +43,42 @@ class TaskKind final : public TypedKind<image::Task> {
   }
 
  private:
-  static std::string who_has_in_new_namespace(pid_t id) {
-    return id == 1 ? "cairn-init has it, as process 1 of the pid namespace that is made for the tree" : "";
+  // Who has an id.
+  struct User {
+    std::string text;      // empty: nobody
+    bool is_dead = false;  // until it is waited for, as init does for orphans in a moment
+  };
+
+  static User user_in_new_namespace(pid_t id) {
+    if (id != 1) return {};
+    return {"cairn-init has it, as process 1 of the pid namespace that is made for the tree"};
   }
 
-  static std::string who_has(pid_t id) {
+  static User user_of(pid_t id) {
     if (auto proc = kernel::ProcDir::open(HostPid{id})) {
-      auto text = proc->try_read("comm");
-      if (text) return fmt::format("in use by {}", text->substr(0, text->find('\n')));
+      auto text = proc->try_read("stat");
+      if (text) return user_as_told(kernel::parse_stat(*text));
     }
     // An id that lives on as a group or session has no /proc entry.
-    if (kernel::call("kill", SYS_kill, -id, 0) != -ESRCH) return "in use as a process group";
-    return "";
+    if (kernel::call("kill", SYS_kill, -id, 0) != -ESRCH) return {"in use as a process group", is_dead_group(id)};
+    return {};
+  }
+
+  static User user_as_told(const kernel::Stat& stat) {
+    if (!stat.process_has_ended()) return {fmt::format("in use by {}", stat.comm)};
+    return {fmt::format("in use by {}, which has ended, but process {} has not waited for it", stat.comm, stat.parent()),
+            true};
+  }
+
+  static bool is_dead_group(pid_t id) {
+    for (HostPid pid : kernel::ProcDir::list_processes()) {
+      auto proc = kernel::ProcDir::open(pid);
+      auto text = proc ? proc->try_read("stat") : std::nullopt;
+      if (!text) continue;
+      kernel::Stat stat = kernel::parse_stat(*text);
+      if (stat.group() == id && !stat.process_has_ended()) return false;
+    }
+    return true;
   }
 
   static uint64_t thread_flags() {
