@@ -20,7 +20,7 @@ struct Precondition {
   std::string object;  // "process 42", "file /var/log/x"
   std::string needed;  // "id 42 must be free"
   bool met = true;
-  std::string found;  // what is there instead, when not met
+  std::string found;    // what is there instead, when not met
   bool passes = false;  // it is likely to be met a moment later
 };
 

@@ -1,4 +1,5 @@
 // A small family that has something of many kinds; the sweeps of tests/faults play it above all others.
+// modes: not user (shared memory without a name is told to root only)
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>

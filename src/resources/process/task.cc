@@ -22,7 +22,8 @@ class TaskKind final : public TypedKind<image::Task> {
     User user = context.has_own_pids() ? user_in_new_namespace(tid) : user_of(tid);
     bool is_free = user.text.empty();
     if (!is_free && !context.has_own_pids()) user.text += "; --new-pids restores into a pid namespace of its own";
-    context.add({fmt::format("task {}", tid), fmt::format("id {} must be free", tid), is_free, user.text, user.is_dead});
+    context.add(
+        {fmt::format("task {}", tid), fmt::format("id {} must be free", tid), is_free, user.text, user.is_dead});
   }
 
   void reach(RestoreContext& context, const Record& record, Milestone milestone) const override {
@@ -66,8 +67,9 @@ class TaskKind final : public TypedKind<image::Task> {
 
   static User user_as_told(const kernel::Stat& stat) {
     if (!stat.process_has_ended()) return {fmt::format("in use by {}", stat.comm)};
-    return {fmt::format("in use by {}, which has ended, but process {} has not waited for it", stat.comm, stat.parent()),
-            true};
+    return {
+        fmt::format("in use by {}, which has ended, but process {} has not waited for it", stat.comm, stat.parent()),
+        true};
   }
 
   static bool is_dead_group(pid_t id) {
