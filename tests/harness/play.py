@@ -251,7 +251,7 @@ class Play:
         return inspected
 
     def restore(self, image: Path) -> None:
-        self._stopwatch.go_on(self._ages[image])
+        self._stopwatch.go_on(self._ages.get(image))
         self.root = self.cairn.restore(image)
         own = numbers.own_numbers([self.root]).get(self.root, self.root)
         if own != self.own_root:
