@@ -105,9 +105,16 @@ class PlanBuilder {
       if (is_use && facts_of(records_.at(target)).shape == Shape::kObject) {
         edge(record.id, image::SEALED, target, image::SEALED, "an object is sealed after what uses it");
       }
-      if (field.precedes_mine != image::UNSPECIFIED)
-        edge(record.id, field.precedes_mine, target, field.precedes_its, field.name);
+      if (field.precedes_mine == image::UNSPECIFIED) return;
+      edge(record.id, field.precedes_mine, target, field.precedes_its, field.name);
+      if (field.precedes_its == image::TABLED) add_table_edge(node(record.id, field.precedes_mine), target);
     });
+  }
+
+  // Descriptors are handed over to a task that has a bare table: a finished one has lost the socket that they come by.
+  void add_table_edge(size_t mine, RecordId task) {
+    RecordId table{records_.state<image::Task>(task).files().id()};
+    if (table) edge(mine, node(table, image::MADE), "it uses the bare table");
   }
 
   void add_task_edges() {
@@ -260,6 +267,7 @@ class PlanBuilder {
 
   void add_heritage_edges(size_t mine, RecordId process) {
     edge(node(process, image::CONNECTED), mine, "the session is there");
+    add_table_edge(mine, tree_.process(process).leader());
     auto [first, last] = heirs_.equal_range(process);
     for (; first != last; ++first) edge(mine, node(first->second, image::BORN), "it inherits this with the session");
   }
