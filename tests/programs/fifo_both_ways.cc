@@ -1,4 +1,5 @@
 // fifo(7): one descriptor opened O_RDWR is its own reader and writer, in a directory that is renamed meanwhile.
+// O_NOFOLLOW stays in its flags.
 #include <sys/stat.h>
 
 #include "program.h"
@@ -6,7 +7,7 @@
 int main() {
   must(mkdir("old", 0755), "mkdir");
   must(mkfifo("old/queue", 0600), "mkfifo");
-  const int fd = must(open("old/queue", O_RDWR | O_NONBLOCK), "open");
+  const int fd = must(open("old/queue", O_RDWR | O_NONBLOCK | O_NOFOLLOW), "open");
   must(rename("old", "new"), "rename");
   must(fcntl(fd, F_SETPIPE_SZ, 256 << 10), "F_SETPIPE_SZ");
   const std::string text(100'000, 'q');

@@ -126,7 +126,11 @@ class FifoEndKind final : public DescriptionKind<image::FifoEnd> {
   OwnedFd create(RestoreContext& context, const image::FifoEnd& state) const override {
     int ring = context.fd({state.fifo().id()});
     OwnedFd writer = state.hung_up() ? reopen(ring, O_WRONLY) : OwnedFd();
-    return reopen(ring, static_cast<int>(state.flags()) & ~O_ASYNC);
+    int flags = static_cast<int>(state.flags()) & ~O_ASYNC;
+    if ((flags & O_NOFOLLOW) == 0) return reopen(ring, flags);
+    // Which is at odds with a link of /proc.
+    const auto& fifo = context.records().state<image::Fifo>({state.fifo().id()});
+    return open_path(context, fifo.path(), flags | O_NONBLOCK);
   }
 };
 

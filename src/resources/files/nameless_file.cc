@@ -5,7 +5,8 @@
 // It is made in the directory where it was, so that limits and file system are the same: under its own name where that
 // is free, and unlinked at once, so that links in /proc look as before; else by O_TMPFILE. Made so, a file can be
 // linked again (linkat(2)), which an unlinked one can't; O_TMPFILE | O_EXCL, which forbids it, shows nowhere and is
-// lost. So are the time of the last change of the inode, and what chattr(1) sets.
+// lost. So are the time of the last change of the inode, and what chattr(1) sets. O_NOFOLLOW, which stays in the flags,
+// is at odds with the links of /proc: such descriptions are opened while the file has a name.
 //
 // Refused by name: a directory that is gone as well, extended attributes, leases, files that somebody outside the tree
 // has open (a mere mapping outside, as of libraries that were replaced, is no obstacle while the tree only reads).
@@ -16,6 +17,7 @@
 
 #include <filesystem>
 
+#include "base/scope_guard.h"
 #include "kernel/storage.h"
 #include "resources/file_locks.h"
 #include "resources/files/nameless_file.pb.h"
@@ -53,6 +55,21 @@ bool is_written(const graph::RecordSet& records, RecordId content) {
     if (state.content().id() == content.value && writes(state.flags())) return true;
   }
   return false;
+}
+
+// For open(2). O_ASYNC would be set there without asking for the signals.
+int open_flags(const image::NamelessFile& state) { return static_cast<int>(state.flags()) & ~O_ASYNC; }
+
+std::vector<const Record*> by_name_only(const graph::RecordSet& records, RecordId content) {
+  std::vector<const Record*> found;
+  for (const Record* record : records.of_kind("nameless_file")) {
+    const auto& state = record->as<image::NamelessFile>();
+    bool made_with_it = (state.flags() & kTmpfileFlag) != 0;
+    if (state.content().id() == content.value && (state.flags() & O_NOFOLLOW) != 0 && !made_with_it) {
+      found.push_back(record);
+    }
+  }
+  return found;
 }
 
 bool has_extended_attributes(int fd) {
@@ -152,8 +169,8 @@ class NamelessContentKind final : public TypedKind<NamelessContent> {
   static void make(RestoreContext& context, const Record& record) {
     const auto& state = record.as<NamelessContent>();
     const Record* first = first_description(context.records(), record.id);
-    int flags = first != nullptr ? static_cast<int>(first->as<image::NamelessFile>().flags()) & ~O_ASYNC : O_RDWR;
-    OwnedFd file = open_new(state, context.path_in_tree(state.directory()), flags);
+    int flags = first != nullptr ? open_flags(first->as<image::NamelessFile>()) : O_RDWR;
+    OwnedFd file = open_new(context, record, flags);
     std::string path = fmt::format("/proc/self/fd/{}", file.get());
     // Through a description without O_APPEND or O_DIRECT, which pwrite(2) minds.
     restore_content(kernel::open(path, O_RDWR).get(), state.size(), state.pages(), context.image());
@@ -162,19 +179,40 @@ class NamelessContentKind final : public TypedKind<NamelessContent> {
     if (first != nullptr) context.keep(first->id, std::move(file));
   }
 
-  static OwnedFd open_new(const NamelessContent& state, const std::string& directory, int flags) {
+  static OwnedFd open_new(RestoreContext& context, const Record& record, int flags) {
+    const auto& state = record.as<NamelessContent>();
+    std::string directory = context.path_in_tree(state.directory());
     if (!state.name().empty()) {
       std::string path = directory + "/" + state.name();
       long fd = kernel::call("openat", SYS_openat, AT_FDCWD, kernel::arg(path.c_str()),
                              O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
       if (fd >= 0) {
         OwnedFd file(static_cast<int>(fd));
-        kernel::unlink_at(AT_FDCWD, path);
+        open_by_name(context, record.id, path);
         return file;
       }
       if (fd != -EEXIST) throw Error::system("make " + path, static_cast<int>(-fd));
     }
-    return kernel::open(directory, (flags & ~O_ACCMODE) | O_TMPFILE | (flags & O_ACCMODE), 0600);
+    OwnedFd file = kernel::open(directory, (flags & ~O_ACCMODE) | O_TMPFILE | (flags & O_ACCMODE), 0600);
+    if (!by_name_only(context.records(), record.id).empty()) {
+      // Under the name that it has for others from now on. A link to it can't be made again, as it should be.
+      std::string link = fmt::format("/proc/self/fd/{}", file.get());
+      std::string path = fmt::format("{}/#{}", directory, kernel::fstat(file.get()).st_ino);
+      kernel::checked("linkat", SYS_linkat, AT_FDCWD, kernel::arg(link.c_str()), AT_FDCWD, kernel::arg(path.c_str()),
+                      AT_SYMLINK_FOLLOW);
+      open_by_name(context, record.id, path);
+    }
+    return file;
+  }
+
+  // Opens what can't be opened by a link of /proc, and takes the name away.
+  static void open_by_name(RestoreContext& context, RecordId content, const std::string& path) {
+    ScopeGuard unlink([&] { kernel::call("unlinkat", SYS_unlinkat, AT_FDCWD, kernel::arg(path.c_str()), 0); });
+    for (const Record* record : by_name_only(context.records(), content)) {
+      context.keep(record->id, kernel::open(path, open_flags(record->as<image::NamelessFile>())));
+    }
+    unlink.dismiss();
+    kernel::unlink_at(AT_FDCWD, path);
   }
 
   // Times come after the content, and the owner before the mode, which loses set-id bits by it.
@@ -221,7 +259,7 @@ class NamelessFileKind final : public TypedKind<image::NamelessFile>, public Any
     const auto& state = record.as<image::NamelessFile>();
     if (context.fd(record.id) < 0) {
       std::string path = fmt::format("/proc/self/fd/{}", context.fd({state.content().id()}));
-      context.keep(record.id, kernel::open(path, static_cast<int>(state.flags()) & ~O_ASYNC));
+      context.keep(record.id, kernel::open(path, open_flags(state) & ~O_NOFOLLOW));
     }
     if (state.position() != 0) kernel::seek(context.fd(record.id), state.position(), SEEK_SET);
   }
