@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/kcmp.h>
-#include <sys/syscall.h>
 
 #include <algorithm>
 
@@ -24,13 +23,6 @@ std::string name_of(const tracee::HeldProcess& process) {
   std::string comm = process.proc.try_read("comm").value_or("?");
   if (comm.ends_with('\n')) comm.pop_back();
   return fmt::format("process {} ({})", process.pid.value, comm);
-}
-
-// The exit status of others reads as 0 (proc_pid_stat(5)), as the links below ns can't be read.
-bool shows_status(const kernel::ProcDir& process) {
-  char link[64];
-  return kernel::call("readlinkat", SYS_readlinkat, process.fd(), kernel::arg("ns/user"), kernel::arg(link),
-                      sizeof(link)) >= 0;
 }
 
 int kcmp_type(Level level) {
@@ -126,13 +118,7 @@ void Description::describe_skeleton(tracee::HeldProcess& process) {
   if (id != root_) state->mutable_parent()->set_id(this->process(process.parent).value);
   describe_ids(stat, *state, id == root_);
   state->set_exit_signal(static_cast<int>(stat.field(38)));
-  if (process.zombie) {
-    state->set_exit_status(stat.exit_code());
-    if (stat.exit_code() == 0 && !shows_status(process.proc)) {
-      obstacle("it is a zombie, and the kernel tells only root how it ended",
-               "run cairn as root, or let its parent wait", "zombies");
-    }
-  }
+  if (process.zombie) describe_death(process, stat, *state);
   if (!process.tasks.empty() && process.tasks.front().stop_kind() == tracee::StopKind::kGroup) {
     state->set_stop_signal(process.tasks.front().group_stop_signal());
   }
@@ -146,7 +132,10 @@ void Description::describe_skeleton(tracee::HeldProcess& process) {
   }
   bool is_alive = !process.zombie;
   records_.add(id, {}, std::move(state));
-  if (!is_alive) return describe_dead(process.pid.value, id, tasks_.at(process.pid));
+  if (!is_alive) {
+    describe_dead(process.pid.value, id, tasks_.at(process.pid));
+    return describe_remains(process.proc, id, tasks_.at(process.pid));
+  }
   for (tracee::Task& task : process.tasks) {
     auto skeleton = std::make_unique<image::Task>();
     skeleton->set_tid(number_of(task.thread()).value);
@@ -200,19 +189,6 @@ int32_t Description::id_in_tree(pid_t id, const OutsideId& outside_id, int32_t s
   return number_of({id}).value;
 }
 
-void Description::add_phantom(pid_t id, int32_t session) {
-  phantoms_.insert(id);
-  auto state = std::make_unique<image::Process>();
-  state->set_life(image::Process::PHANTOM);
-  state->set_pid(number_of({id}).value);
-  state->set_group(number_of({id}).value);
-  state->set_session(session);
-  state->set_exit_signal(SIGCHLD);
-  RecordId process = records_.reserve();
-  records_.add(process, {}, std::move(state));
-  describe_dead(id, process, records_.reserve());
-}
-
 // Namespaces of its own are not rebuilt yet, so they must be refused, or they would be lost silently.
 void Description::check_namespaces(const tracee::HeldProcess& process) {
   check_time_namespace(process);
@@ -234,13 +210,6 @@ void Description::check_time_namespace(const tracee::HeldProcess& process) {
     obstacle(fmt::format("it has other clocks than the root of the tree ({})", its.value_or("unreadable")),
              "checkpoint the processes of each time namespace by themselves", "namespaces");
   }
-}
-
-void Description::describe_dead(pid_t pid, RecordId process, RecordId task) {
-  auto skeleton = std::make_unique<image::Task>();
-  skeleton->set_tid(number_of({pid}).value);
-  skeleton->mutable_process()->set_id(process.value);
-  records_.add(task, {}, std::move(skeleton));
 }
 
 RecordId Description::structure_of(tracee::HeldProcess& process, const tracee::Task& task, Level level) {

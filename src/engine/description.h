@@ -76,6 +76,8 @@ class Description final : public resources::DescribeContext {
   void add_phantom(pid_t id, int32_t session);
   void check_namespaces(const tracee::HeldProcess& process);
   void check_time_namespace(const tracee::HeldProcess& process);
+  void describe_death(const tracee::HeldProcess& process, const kernel::Stat& stat, image::Process& state);
+  void describe_remains(const kernel::ProcDir& zombie, RecordId process, RecordId task);
   void describe_dead(pid_t pid, RecordId process, RecordId task);
   RecordId structure_of(tracee::HeldProcess& process, const tracee::Task& task, resources::Level level);
   void describe_process(tracee::HeldProcess& process);

@@ -42,7 +42,7 @@ class Restoration final : public resources::RestoreContext {
   void expect_birth(RecordId task, resources::RestoredTask& creator) override;
   resources::RestoredTask& begin_temporary(resources::RestoredTask& creator, uint64_t flags) override;
   void end_temporary(resources::RestoredTask& creator) override;
-  void end(RecordId process, int status) override;
+  void end(RecordId process) override;
   void end_phantom(RecordId process) override;
   int socket_number() const override { return socket_number_; }
   std::vector<int> hand_over(resources::RestoredTask& task, std::span<const int> fds) override;

@@ -3,9 +3,11 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "engine/restoration.h"
@@ -46,6 +48,38 @@ void drain_child_signals(RestoredTask& parent, int exit_signal) {
   uint64_t child_signals = uint64_t{1} << (SIGCHLD - 1);
   if (exit_signal > 0) child_signals |= uint64_t{1} << (exit_signal - 1);
   batch.try_call(SYS_rt_sigtimedwait, batch.put(child_signals), 0, batch.put(timespec{}), sizeof(child_signals));
+}
+
+uint64_t signal_bit(int signal) { return uint64_t{1} << (signal - 1); }
+
+// signal(7)
+bool dumps_core(int signal) {
+  constexpr int kSignals[] = {SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS};
+  return std::ranges::find(kSignals, signal) != std::end(kSignals);
+}
+
+// By a limit that is less than any core; it has to be 1 where cores go into a pipe or a socket (core(5)). Who may not
+// have that must not be dumpable. Else it stays so: a zombie that isn't tells its exit status to root only.
+rlimit forbid_core(RestoredTask& task) {
+  rlimit limit{};
+  kernel::checked("prlimit64", SYS_prlimit64, task.process().value, RLIMIT_CORE, 0, kernel::arg(&limit));
+  rlimit lowered{std::min<rlim_t>(limit.rlim_max, 1), limit.rlim_max};
+  kernel::checked("prlimit64", SYS_prlimit64, task.process().value, RLIMIT_CORE, kernel::arg(&lowered), 0);
+  bool to_file = kernel::read_file("/proc/sys/kernel/core_pattern").find_first_of("|@") != 0;
+  task.room(1).call(SYS_prctl, PR_SET_DUMPABLE, to_file ? 1 : lowered.rlim_cur);
+  task.batch().flush();
+  return limit;
+}
+
+// Where the recorded one was sent to shows in what is pending still. SIGKILL takes effect at once, in the stop.
+void send_fatal_signal(RestoredTask& task, const image::Process& record) {
+  int signal = WTERMSIG(record.exit_status());
+  if ((record.shared_pending() & signal_bit(signal)) != 0) {
+    kernel::kill(task.process(), signal);
+  } else {
+    kernel::tgkill(task.process(), task.thread(), signal);
+  }
+  if (signal == SIGKILL) task.task().kill_and_reap();
 }
 
 // The parent knows it by the number in its own pid namespace.
@@ -97,32 +131,29 @@ void Restoration::end_phantom(RecordId process) {
 }
 
 // The task goes on untraced and alone: into its fatal signal, or into exit_group.
-void Restoration::end(RecordId process, int status) {
+void Restoration::end(RecordId process) {
+  const image::Process& record = *tree_.process(process).state;
   RestoredTask& task = actor_of(process);
   HostPid pid = task.process();
-  // No core dump. Else it stays dumpable: a zombie that isn't tells its exit status to root only.
-  if (WIFSIGNALED(status)) task.room(1).call(SYS_prctl, PR_SET_DUMPABLE, 0);
   if (!task.batch().empty()) task.batch().flush();
+  std::optional<rlimit> core_limit;
+  if (WIFSIGNALED(record.exit_status()) && dumps_core(WTERMSIG(record.exit_status()))) core_limit = forbid_core(task);
   tracee::CpuState state = task.task().state();
   state.registers.rip = syscall_instruction(*space_).value;
   state.registers.rax = SYS_exit_group;
   state.registers.orig_rax = ~0ULL;
-  state.registers.rdi = static_cast<uint64_t>(WEXITSTATUS(status));
-  state.signal_mask = 0;
+  state.registers.rdi = static_cast<uint64_t>(WEXITSTATUS(record.exit_status()));
+  state.signal_mask = record.blocked();
+  if (WIFSIGNALED(record.exit_status())) state.signal_mask &= ~signal_bit(WTERMSIG(record.exit_status()));
   task.task().set_state(std::move(state));
   task.task().put_back();  // first: should we be killed meanwhile, it must not go on where it is now
   task.task().set_options(0);
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-    task.task().kill_and_reap();
-  } else {
-    if (WIFSIGNALED(status)) kernel::kill(pid, WTERMSIG(status));
-    task.task().release();
-  }
+  if (WIFSIGNALED(record.exit_status())) send_fatal_signal(task, record);
+  task.task().release();
   tasks_.erase(tree_.actor(process));
   wait_until_zombie(pid);
-  if (RecordId parent = tree_.process(process).parent) {
-    drain_child_signals(actor_of(parent), tree_.process(process).state->exit_signal());
-  }
+  if (core_limit) kernel::checked("prlimit64", SYS_prlimit64, pid.value, RLIMIT_CORE, kernel::arg(&*core_limit), 0);
+  if (RecordId parent = tree_.process(process).parent) drain_child_signals(actor_of(parent), record.exit_signal());
 }
 
 }  // namespace cairn::engine

@@ -186,6 +186,8 @@ class AnyAttributeKind {
   virtual ~AnyAttributeKind() = default;
   virtual Level level() const = 0;
   virtual AnyReading describe_any(DescribeContext& context, const TaskView& task, tracee::Batch& batch) const = 0;
+  // Null: nothing is left of it.
+  virtual image::AnyState describe_remains_any(DescribeContext& context, const kernel::ProcDir& zombie) const = 0;
 };
 
 // What a task can only get at its birth, from the value that its creator has at that moment: an attribute kind that
@@ -209,7 +211,13 @@ class AttributeKind : public TypedKind<State>, public AnyAttributeKind {
   // Puts calls into task.batch() or acts on task.thread() from outside.
   virtual void apply(RestoreContext& context, const State& state, RestoredTask& task) const = 0;
   virtual void check(CheckContext&, const State&) const {}
+  // What the kernel still shows of it in a zombie.
+  virtual std::optional<State> describe_remains(DescribeContext&, const kernel::ProcDir&) const { return std::nullopt; }
 
+  image::AnyState describe_remains_any(DescribeContext& context, const kernel::ProcDir& zombie) const final {
+    std::optional<State> state = describe_remains(context, zombie);
+    return state ? std::make_unique<State>(std::move(*state)) : image::AnyState{};
+  }
   AnyReading describe_any(DescribeContext& context, const TaskView& task, tracee::Batch& batch) const final {
     return [read = describe(context, task, batch)]() -> image::AnyState {
       std::optional<State> state = read();

@@ -76,9 +76,9 @@ class RestoreContext {
   // A temporary task that `creator` clones with these flags, until end_temporary() has killed and reaped it.
   virtual RestoredTask& begin_temporary(RestoredTask& creator, uint64_t flags) = 0;
   virtual void end_temporary(RestoredTask& creator) = 0;
-  // Lets the single task of a process end with this wait status (its batch may end in exit_group); the zombie is its
+  // Lets the single task of a zombie end as its record says (its batch may end in exit_group); the zombie is its
   // parent's.
-  virtual void end(RecordId process, int status) = 0;
+  virtual void end(RecordId process) = 0;
   // Lets a phantom die and be reaped.
   virtual void end_phantom(RecordId process) = 0;
 

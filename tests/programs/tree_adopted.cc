@@ -1,8 +1,5 @@
 // prctl(2) PR_SET_CHILD_SUBREAPER: orphans from the sessions of living leaders, and of one that is a zombie, belong to
 // sub-reapers above; each goes to the nearest that there was.
-// varies: *comm (a zombie loses its command name)
-// varies: */Name (a zombie loses its command name)
-// varies: */status/Cap* (a zombie that an ordinary user restores has died with the capabilities of its user namespace)
 #include <signal.h>
 #include <sys/prctl.h>
 

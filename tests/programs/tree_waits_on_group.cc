@@ -1,5 +1,4 @@
 // wait4(2) with a group, __WALL and WNOTHREAD: a thread waits for its own children only.
-// not yet: a zombie loses its command name
 #include "program.h"
 
 int main() {

@@ -1,6 +1,7 @@
-// wait(2): dead children that nobody has waited for: by exit code, by signal, with a core dump's flag; of a child too.
-// not yet: a zombie loses its command name and signal masks
+// wait(2): dead children that nobody has waited for: by exit code, by signal; of a child too. All that procfs shows of
+// them stays.
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "program.h"
@@ -19,9 +20,25 @@ static int status_of(pid_t pid) {
 int main() {
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
-  const pid_t exited = child([] { _exit(0xab); }), killed = child([] { raise(SIGKILL); });
+  const pid_t exited = child([] {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int number : {SIGUSR1, SIGRTMIN + 20}) sigaddset(&set, number);
+    sigprocmask(SIG_BLOCK, &set, nullptr);
+    raise(SIGUSR1);
+    kill(getpid(), SIGRTMIN + 20);
+    signal(SIGUSR2, SIG_IGN);
+    signal(SIGHUP, [](int) {});
+    const rlimit files{77, 99};
+    setrlimit(RLIMIT_NOFILE, &files);
+    prctl(PR_SET_NAME, "the dead");
+    _exit(0xab);
+  });
+  const pid_t killed = child([] { raise(SIGKILL); });
   const pid_t aborted = child([] { abort(); });
-  for (pid_t pid : {exited, killed, aborted}) wait_until_dead(pid);
+  const pid_t ended = child([] { pause(); });
+  must(kill(ended, SIGKILL), "kill");
+  for (pid_t pid : {exited, killed, aborted, ended}) wait_until_dead(pid);
   int ends[2];
   must(pipe(ends), "pipe");
   const pid_t mother = child([&] {
@@ -41,6 +58,8 @@ int main() {
   check(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "status of the one that was killed: %#x", status);
   status = status_of(aborted);
   check(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "status of the one that aborted: %#x", status);
+  status = status_of(ended);
+  check(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "status of the one that was ended: %#x", status);
   check_exit(mother);
   check(waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD, "a child too many");
   pass();

@@ -161,7 +161,7 @@ class Restored final : public RestoreContext {
     throw Error("there is none");
   }
   void end_temporary(resources::RestoredTask&) override {}
-  void end(RecordId, int) override {}
+  void end(RecordId) override {}
   void end_phantom(RecordId) override {}
   int socket_number() const override { return -1; }
   std::vector<int> hand_over(RestoredTask&, std::span<const int>) override { return {}; }

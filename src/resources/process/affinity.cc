@@ -51,12 +51,11 @@ const Cpus& online() {
 class AffinityKind final : public AttributeKind<image::Affinity, Level::kTask> {
  public:
   Reading<image::Affinity> describe(DescribeContext&, const TaskView& task, tracee::Batch&) const override {
-    image::Affinity state;
-    Cpus cpus = cpus_of(task.thread().value);
-    state.set_everywhere(std::ranges::includes(cpus, online()));
-    if (!state.everywhere())
-      for (uint32_t cpu : cpus) state.add_cpus(cpu);
-    return [state] { return std::optional(state); };
+    return [state = state_of(task.thread())] { return std::optional(state); };
+  }
+
+  std::optional<image::Affinity> describe_remains(DescribeContext&, const kernel::ProcDir& zombie) const override {
+    return state_of(zombie.pid());
   }
 
   void apply(RestoreContext&, const image::Affinity& state, RestoredTask& task) const override {
@@ -74,6 +73,16 @@ class AffinityKind final : public AttributeKind<image::Affinity, Level::kTask> {
       if (!std::ranges::binary_search(online(), cpu))
         context.add({fmt::format("CPU {}", cpu), "to be there: a task is bound to it", false, "no such CPU is online"});
     }
+  }
+
+ private:
+  static image::Affinity state_of(HostPid task) {
+    image::Affinity state;
+    Cpus cpus = cpus_of(task.value);
+    state.set_everywhere(std::ranges::includes(cpus, online()));
+    if (!state.everywhere())
+      for (uint32_t cpu : cpus) state.add_cpus(cpu);
+    return state;
   }
 };
 

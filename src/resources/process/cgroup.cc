@@ -56,16 +56,16 @@ class CgroupKind final : public AttributeKind<image::Cgroup, Level::kProcess> {
  public:
   Reading<image::Cgroup> describe(DescribeContext& context, const TaskView& task, tracee::Batch&) const override {
     std::string text = task.process().proc.read("cgroup");
-    image::Cgroup state;
-    for (const Line& line : parse(text)) {
-      if (line.path.ends_with(" (deleted)"))
-        context.obstacle(fmt::format("its cgroup {} has been removed", line.path), "move it to another one", "cgroups");
-      image::CgroupPlace& place = *state.add_places();
-      place.set_hierarchy(line.hierarchy);
-      place.set_path(line.path);
-    }
     refuse_scattered_threads(context, task, text);
-    return [state] { return std::optional(state); };
+    return [state = state_of(context, parse(text), "move it to another one")] { return std::optional(state); };
+  }
+
+  // In the hierarchies of version 1 a zombie is nowhere.
+  std::optional<image::Cgroup> describe_remains(DescribeContext& context,
+                                                const kernel::ProcDir& zombie) const override {
+    std::vector<Line> lines = parse(zombie.read("cgroup"));
+    std::erase_if(lines, [](const Line& line) { return !line.hierarchy.empty(); });
+    return state_of(context, lines, "let its parent wait for it");
   }
 
   void apply(RestoreContext&, const image::Cgroup& state, RestoredTask& task) const override {
@@ -94,6 +94,18 @@ class CgroupKind final : public AttributeKind<image::Cgroup, Level::kProcess> {
   }
 
  private:
+  static image::Cgroup state_of(DescribeContext& context, const std::vector<Line>& lines, const char* remedy) {
+    image::Cgroup state;
+    for (const Line& line : lines) {
+      if (line.path.ends_with(" (deleted)"))
+        context.obstacle(fmt::format("its cgroup {} has been removed", line.path), remedy, "cgroups");
+      image::CgroupPlace& place = *state.add_places();
+      place.set_hierarchy(line.hierarchy);
+      place.set_path(line.path);
+    }
+    return state;
+  }
+
   static bool is_own(const image::CgroupPlace& place) {
     return std::ranges::find(own_places(), Line{place.hierarchy(), place.path()}) != own_places().end();
   }

@@ -10,12 +10,16 @@ namespace {
 
 class CommKind final : public AttributeKind<image::Comm, Level::kTask> {
  public:
-  Reading<image::Comm> describe(DescribeContext&, const TaskView& task, tracee::Batch&) const override {
-    std::string name = task.proc().read("comm");
+  Reading<image::Comm> describe(DescribeContext& context, const TaskView& task, tracee::Batch&) const override {
+    return [state = describe_remains(context, task.proc())] { return state; };
+  }
+
+  std::optional<image::Comm> describe_remains(DescribeContext&, const kernel::ProcDir& proc) const override {
+    std::string name = proc.read("comm");
     if (!name.empty()) name.pop_back();  // the newline that the kernel adds
     image::Comm state;
     state.set_name(name);
-    return [state] { return std::optional(state); };
+    return state;
   }
 
   void apply(RestoreContext&, const image::Comm& state, RestoredTask& task) const override {

@@ -109,6 +109,11 @@ class CredentialsKind final : public AttributeKind<image::Credentials, Level::kT
     };
   }
 
+  // The secure bits of a zombie can't be seen.
+  std::optional<image::Credentials> describe_remains(DescribeContext&, const kernel::ProcDir& zombie) const override {
+    return credentials_of(zombie.status());
+  }
+
   void apply(RestoreContext& context, const image::Credentials& state, RestoredTask& task) const override {
     image::Credentials born = birth_credentials(context);
     if (equal(state, born)) return;

@@ -19,9 +19,11 @@ uint32_t priority_of(pid_t tid) {
 class IoPriorityKind final : public AttributeKind<image::IoPriority, Level::kTask> {
  public:
   Reading<image::IoPriority> describe(DescribeContext&, const TaskView& task, tracee::Batch&) const override {
-    image::IoPriority state;
-    state.set_value(priority_of(task.thread().value));
-    return [state] { return std::optional(state); };
+    return [state = state_of(task.thread())] { return std::optional(state); };
+  }
+
+  std::optional<image::IoPriority> describe_remains(DescribeContext&, const kernel::ProcDir& zombie) const override {
+    return state_of(zombie.pid());
   }
 
   void apply(RestoreContext&, const image::IoPriority& state, RestoredTask& task) const override {
@@ -34,6 +36,13 @@ class IoPriorityKind final : public AttributeKind<image::IoPriority, Level::kTas
     if (state.value() >> kClassShift != kClassRealTime || has_capability(CAP_SYS_NICE) || has_capability(CAP_SYS_ADMIN))
       return;
     context.add({"cairn", "the right to give real-time I/O priority", false, "neither CAP_SYS_NICE nor CAP_SYS_ADMIN"});
+  }
+
+ private:
+  static image::IoPriority state_of(HostPid task) {
+    image::IoPriority state;
+    state.set_value(priority_of(task.value));
+    return state;
   }
 };
 

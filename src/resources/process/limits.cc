@@ -4,6 +4,9 @@
 #include <linux/capability.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "resources/kind.h"
 #include "resources/own_rights.h"
 #include "resources/process/limits.pb.h"
@@ -43,6 +46,10 @@ class LimitsKind final : public AttributeKind<image::Limits, Level::kProcess> {
     };
   }
 
+  std::optional<image::Limits> describe_remains(DescribeContext&, const kernel::ProcDir& zombie) const override {
+    return parse(zombie.read("limits"));
+  }
+
   void apply(RestoreContext&, const image::Limits& state, RestoredTask& task) const override {
     for (const image::Limit& limit : state.limits()) {
       rlimit wanted{limit.soft(), limit.hard()};
@@ -60,6 +67,31 @@ class LimitsKind final : public AttributeKind<image::Limits, Level::kProcess> {
                    fmt::format("a hard limit of at least {}", limit.hard()), false,
                    fmt::format("{}, and no right to raise it (CAP_SYS_RESOURCE)", mine.rlim_max)});
     }
+  }
+
+ private:
+  // /proc/PID/limits: a line for each resource, in their order, with a name of 26 columns, then the two values.
+  static image::Limits parse(std::string_view text) {
+    constexpr size_t kNameWidth = 26;
+    image::Limits state;
+    text.remove_prefix(std::min(text.size(), text.find('\n') + 1));
+    for (uint32_t resource = 0; resource < kResources && text.size() > kNameWidth; ++resource) {
+      std::string_view rest = text.substr(kNameWidth);
+      image::Limit& entry = *state.add_limits();
+      entry.set_resource(resource);
+      entry.set_soft(take_value(rest));
+      entry.set_hard(take_value(rest));
+      text.remove_prefix(std::min(text.size(), text.find('\n') + 1));
+    }
+    return state;
+  }
+
+  static uint64_t take_value(std::string_view& text) {
+    text.remove_prefix(std::min(text.size(), text.find_first_not_of(' ')));
+    uint64_t value = RLIM_INFINITY;  // "unlimited"
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    text.remove_prefix(std::min(text.size(), text.find(' ')));
+    return value;
   }
 };
 

@@ -20,9 +20,11 @@ int parse(const std::string& text) {
 class OomScoreKind final : public AttributeKind<image::OomScore, Level::kProcess> {
  public:
   Reading<image::OomScore> describe(DescribeContext&, const TaskView& task, tracee::Batch&) const override {
-    image::OomScore state;
-    state.set_adjustment(parse(task.process().proc.read("oom_score_adj")));
-    return [state] { return std::optional(state); };
+    return [state = state_of(task.process().proc)] { return std::optional(state); };
+  }
+
+  std::optional<image::OomScore> describe_remains(DescribeContext&, const kernel::ProcDir& zombie) const override {
+    return state_of(zombie);
   }
 
   void apply(RestoreContext&, const image::OomScore& state, RestoredTask& task) const override {
@@ -38,6 +40,13 @@ class OomScoreKind final : public AttributeKind<image::OomScore, Level::kProcess
     if (state.adjustment() >= own || has_capability(CAP_SYS_RESOURCE)) return;
     context.add({"cairn", fmt::format("the right to set oom_score_adj to {}", state.adjustment()), false,
                  fmt::format("its own is {}, and it has no CAP_SYS_RESOURCE", own)});
+  }
+
+ private:
+  static image::OomScore state_of(const kernel::ProcDir& process) {
+    image::OomScore state;
+    state.set_adjustment(parse(process.read("oom_score_adj")));
+    return state;
   }
 };
 

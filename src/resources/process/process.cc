@@ -8,6 +8,14 @@
 namespace cairn::resources {
 namespace {
 
+constexpr int kSignals = 64;
+constexpr uint64_t kIgnore = 1;    // SIG_IGN
+constexpr uint64_t kNeverRun = 2;  // any handler: the task is about to end
+
+struct KernelAction {  // struct sigaction of the kernel, x86-64
+  uint64_t handler = 0, flags = 0, restorer = 0, mask = 0;
+};
+
 class ProcessKind final : public TypedKind<image::Process> {
  public:
   graph::Shape shape() const override { return graph::Shape::kProcess; }
@@ -17,12 +25,35 @@ class ProcessKind final : public TypedKind<image::Process> {
     if (milestone == image::MADE) begin_group_or_session(context, record);
     if (milestone == image::CONNECTED) join_session_and_group(context, record, state);
     // Its parent has SIGCHLD at default and no handler yet; it is told once and keeps the zombie.
-    if (milestone == image::SEALED && state.life() == image::Process::ZOMBIE)
-      context.end(record.id, state.exit_status());
+    if (milestone == image::SEALED && state.life() == image::Process::ZOMBIE) end(context, record, state);
     if (milestone == image::SEALED && state.life() == image::Process::PHANTOM) context.end_phantom(record.id);
   }
 
  private:
+  static void end(RestoreContext& context, const Record& record, const image::Process& state) {
+    RestoredTask& task = context.actor_of(record.id);
+    for (int signal = 1; signal <= kSignals; ++signal) {
+      if (((state.ignored() | state.caught()) & bit(signal)) == 0) continue;
+      KernelAction action;
+      action.handler = (state.ignored() & bit(signal)) != 0 ? kIgnore : kNeverRun;
+      tracee::Batch& batch = task.room(1, sizeof(action));
+      batch.call(SYS_rt_sigaction, signal, batch.put(action), 0, sizeof(action.mask));
+    }
+    leave_pending(task, state);
+    context.end(record.id);
+  }
+
+  // Only what is blocked: anything else could be taken for the cause of its death.
+  static void leave_pending(RestoredTask& task, const image::Process& state) {
+    for (int signal = 1; signal <= kSignals; ++signal) {
+      if ((state.blocked() & bit(signal)) == 0) continue;
+      if ((state.shared_pending() & bit(signal)) != 0) task.room(1).call(SYS_kill, state.pid(), signal);
+      if ((state.pending() & bit(signal)) != 0) task.room(1).call(SYS_tkill, state.pid(), signal);
+    }
+  }
+
+  static uint64_t bit(int signal) { return uint64_t{1} << (signal - 1); }
+
   static bool root_starts_session(RestoreContext& context, const Record& record) {
     return context.tree().root().id == record.id && context.root_starts_session();
   }

@@ -88,6 +88,10 @@ class SchedulingKind final : public AttributeKind<image::Scheduling, Level::kTas
     return [state = store(attributes_of(task.thread().value))] { return std::optional(state); };
   }
 
+  std::optional<image::Scheduling> describe_remains(DescribeContext&, const kernel::ProcDir& zombie) const override {
+    return store(attributes_of(zombie.pid().value));
+  }
+
   void apply(RestoreContext&, const image::Scheduling& state, RestoredTask& task) const override {
     KernelAttributes wanted = load(state);
     kernel::checked("sched_setattr", SYS_sched_setattr, task.thread().value, kernel::arg(&wanted), 0);
