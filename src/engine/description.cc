@@ -119,9 +119,6 @@ void Description::describe_skeleton(tracee::HeldProcess& process) {
   describe_ids(stat, *state, id == root_);
   state->set_exit_signal(static_cast<int>(stat.field(38)));
   if (process.zombie) describe_death(process, stat, *state);
-  if (!process.tasks.empty() && process.tasks.front().stop_kind() == tracee::StopKind::kGroup) {
-    state->set_stop_signal(process.tasks.front().group_stop_signal());
-  }
   if (process.zombie && id == root_) {
     obstacle("it is a zombie: it has exited, and its parent has not waited for it",
              "nothing is left of it but its exit status; let its parent take that (wait)", "zombies");

@@ -308,10 +308,6 @@ void Restoration::hold() {
     if (!task->task().put_back()) throw Error(fmt::format("task {} died", task->thread().value));
     if (task->thread() == task->process()) guard_.watch(task->process());
   }
-  for (RecordId process : tree_.processes()) {
-    const auto& node = tree_.process(process);
-    if (node.state->stop_signal() != 0) kernel::kill(actor_of(process).process(), SIGSTOP);
-  }
 }
 
 // Until disarm() the guard kills all should cairn die, those too that PTRACE_O_EXITKILL would not take along any more.

@@ -192,7 +192,8 @@ class PlanBuilder {
 
   // A parent hears of the death.
   void add_death_edges(const ProcessNode& child, const ProcessNode& parent) {
-    settle_children_.emplace(parent.id, child.id);
+    settle_children_.emplace(parent.id, node(child.id, image::SEALED));
+    dead_.emplace(child.state->group(), child.id);
     if (!parent.alive())
       edge(child.id, image::SEALED, parent.leader(), image::SEALED, "its parent takes note of its death");
   }
@@ -248,7 +249,11 @@ class PlanBuilder {
       attributes.push_back(mine);
       if (facts.shape == Shape::kAttribute) add_owner_edges(record, mine, actor);
       edge(id, image::MADE, actor, image::SEALED, "a task is sealed after its attributes");
-      if (facts.needs.contains(Trait::kQuietChildren)) add_quiet_edges(mine, actor);
+      if (facts.sets.contains(Trait::kTellsParent)) add_stop_edges(mine, tree_.process(tree_.process_of(actor)));
+    }
+    for (size_t attribute : attributes) {
+      const KindFacts& facts = facts_of(records_.at(nodes_[attribute].record));
+      if (facts.needs.contains(Trait::kQuietChildren)) add_quiet_edges(attribute, nodes_[attribute].actor);
     }
     add_trait_edges(attributes);
   }
@@ -259,9 +264,14 @@ class PlanBuilder {
     if (facts_of(records_.at(record.owner)).shape == Shape::kShared)
       edge(record.owner, image::MADE, record.id, image::MADE, "what it hangs on is there");
     if (facts_of(record).clobbers.empty()) return;
-    for (RecordId thread : tree_.process(tree_.process_of(actor)).tasks) {
-      if (thread != actor && actor == tree_.process(tree_.process_of(actor)).leader())
+    const ProcessNode& process = tree_.process(tree_.process_of(actor));
+    for (RecordId thread : process.tasks) {
+      if (thread == actor || actor != process.leader()) continue;
+      if (facts_of(record).clobbers.contains(Trait::kStops)) {
+        edge(mine, node(thread, image::BORN), "threads are born into a stop");
+      } else {
         edge(node(thread, image::BORN), mine, "threads are born by a task that can still do all");
+      }
     }
   }
 
@@ -272,10 +282,18 @@ class PlanBuilder {
     for (; first != last; ++first) edge(mine, node(first->second, image::BORN), "it inherits this with the session");
   }
 
+  // A stop can't be undone by the deaths of others: the kernel continues the stopped processes of a group that a death
+  // leaves without a relative outside of it.
+  void add_stop_edges(size_t mine, const ProcessNode& process) {
+    edge(node(process.id, image::CONNECTED), mine, "it depends on the group whether it can be stopped");
+    settle_children_.emplace(process.parent, mine);
+    auto [first, last] = dead_.equal_range(process.state->group());
+    for (; first != last; ++first) edge(node(first->second, image::SEALED), mine, "a death in its group continues it");
+  }
+
   void add_quiet_edges(size_t mine, RecordId actor) {
     auto [first, last] = settle_children_.equal_range(tree_.process_of(actor));
-    for (; first != last; ++first)
-      edge(node(first->second, image::SEALED), mine, "its dead children raise no more signals");
+    for (; first != last; ++first) edge(first->second, mine, "its children raise no more signals");
   }
 
   // What an attribute works on: a task for most, or all tasks of a process or of a structure that they share. Two
@@ -382,8 +400,9 @@ class PlanBuilder {
   std::unordered_map<const image::Schema*, KindFacts> facts_;
   std::vector<Node> nodes_;
   std::map<RecordId, size_t> first_;
-  std::multimap<RecordId, RecordId> heirs_;            // leader of a session -> first tasks of children born into it
-  std::multimap<RecordId, RecordId> settle_children_;  // parent -> children that die during the restore
+  std::multimap<RecordId, RecordId> heirs_;          // leader of a session -> first tasks of children born into it
+  std::multimap<RecordId, size_t> settle_children_;  // parent -> steps of its children that raise signals in it
+  std::multimap<int32_t, RecordId> dead_;            // group -> processes that die during the restore
 };
 
 Plan::Plan(const RecordSet& records, const Tree& tree, const Births& births,

@@ -21,9 +21,11 @@ enum class Trait : uint8_t {
   kParentDeathSignal,  // PR_SET_PDEATHSIG: reset by a change of ids
   kCapabilities,       // capability sets: changed by a change of ids
   kLimits,             // room under the resource limits
-  kQuietChildren,      // every zombie child has died, so that SIGCHLD is no longer raised
+  kQuietChildren,      // zombie children have died and stopped ones stopped, so that SIGCHLD is no longer raised
   kBareThreads,        // that threads which are still to be born inherit nothing special
   kSignals,            // no signal can be delivered or lost any more
+  kStops,              // stops of job control: they meet dispositions, and throw pending signals away
+  kTellsParent,        // raises SIGCHLD in the parent
   kHeritage,  // what a session leader has for all who are born into its session: set as soon as that is started
 };
 using Traits = std::set<Trait>;

@@ -40,6 +40,7 @@ namespace cairn::resources {
   KIND(io_flusher, .needs = {kPrivilege}) \
   KIND(io_ports) \
   KIND(io_priority, .needs = {kPrivilege}) \
+  KIND(job_stop, .sets = {kTellsParent}, .clobbers = {kStops}) \
   KIND(keyrings) \
   KIND(limits, .needs = {kPrivilege}, .clobbers = {kLimits}) \
   KIND(local_descriptors) \
@@ -55,7 +56,7 @@ namespace cairn::resources {
   KIND(oom_score, .needs = {kPrivilege}) \
   KIND(outer_terminal) \
   KIND(parent_death_signal, .sets = {kParentDeathSignal}) \
-  KIND(pending_signals, .needs = {kQuietChildren, kLimits}, .sets = {kSignals}) \
+  KIND(pending_signals, .needs = {kQuietChildren, kLimits}, .sets = {kSignals, kStops}) \
   KIND(personality) \
   KIND(pidfd) \
   KIND(pipe) \
@@ -68,8 +69,8 @@ namespace cairn::resources {
   KIND(seccomp, .needs = {kPrivilege}, .clobbers = {kBareThreads}) \
   KIND(security_label) \
   KIND(shared_memory) \
-  KIND(shared_pending_signals, .needs = {kQuietChildren, kLimits}, .sets = {kSignals}) \
-  KIND(sigactions, .needs = {kQuietChildren}, .clobbers = {kSignals}) \
+  KIND(shared_pending_signals, .needs = {kQuietChildren, kLimits}, .sets = {kSignals, kStops}) \
+  KIND(sigactions, .needs = {kQuietChildren}, .sets = {kStops}, .clobbers = {kSignals}) \
   KIND(sighand) \
   KIND(signalfd) \
   KIND(socket_options) \

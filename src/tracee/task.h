@@ -90,6 +90,13 @@ class Task {
   void read_memory(RemoteAddress from, void* to, size_t size) const;
   void write_memory(RemoteAddress to, const void* from, size_t size) const;
 
+  // Stops the process, which has this one task, by job control, as this signal does at its default; it goes on working
+  // for us, and stops when it is released. Its parent is told. False when the signal doesn't stop it: it is in an
+  // orphaned group, and the signal isn't SIGSTOP.
+  bool stop_by(int signal);
+  // Continues such a process; its parent is told of that too.
+  void continue_job();
+
   // Puts registers, extended state and mask back (or set_state()'s in place), sends kept signals again, detaches. A
   // task that was group-stopped is stopped again. A task that died meanwhile is no error: returns false.
   bool release();
@@ -116,6 +123,7 @@ class Task {
   Arrival lose();
   bool arrived(int status);
   bool stop_again();
+  void come_to_signal(int signal);
   void expect_stop();
   void go_on();
   void go_to_syscall();

@@ -1,5 +1,4 @@
 // A child that SIGSTOP has stopped is still stopped, of which its parent was told (or not yet), and goes on by SIGCONT.
-// not yet: a stop that was waited for is told again
 #include <signal.h>
 
 #include "program.h"
