@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "memory/page_copy.h"
 #include "resources/memory/mm.h"
@@ -25,23 +26,10 @@ class Inheritance {
   explicit Inheritance(RestoreContext& context) : context_(context) {}
 
   // The address spaces that are cloned from this one.
-  std::vector<RecordId> heirs(RecordId mm) const {
-    std::vector<RecordId> found;
-    const graph::Tree& tree = context_.tree();
-    for (RecordId child : tree.process(tree.process_of(tree.actor(mm))).children) {
-      RecordId heir{context_.records().state<image::Task>(tree.process(child).leader()).mm().id()};
-      if (heir && heir != mm) found.push_back(heir);
-    }
-    return found;
-  }
+  const std::vector<RecordId>& heirs(RecordId mm) const { return lines().heirs[mm]; }
 
   // The address space that this one is cloned from; 0 for the root's.
-  RecordId creator(RecordId mm) const {
-    const graph::Tree& tree = context_.tree();
-    RecordId parent = tree.process(tree.process_of(tree.actor(mm))).parent;
-    if (!parent) return {};
-    return {context_.records().state<image::Task>(tree.process(parent).leader()).mm().id()};
-  }
+  RecordId creator(RecordId mm) const { return lines().creators[mm]; }
 
   // What this one must hold while its heirs are cloned.
   const memory::Extents& wanted(RecordId mm) const {
@@ -61,6 +49,37 @@ class Inheritance {
       seen = memory::united_pages(seen, pages);
     }
     return memory::united_pages(result, among_heirs);
+  }
+
+  struct Lines {
+    std::map<RecordId, std::vector<RecordId>> heirs;
+    std::map<RecordId, RecordId> creators;
+  };
+
+  Lines& lines() const {
+    auto& known = context_.once<std::optional<Lines>>();
+    if (!known) known = find_lines();
+    return *known;
+  }
+
+  // A parent isn't always the creator. Zombies and phantoms pass on what they were cloned with.
+  Lines find_lines() const {
+    Lines lines;
+    const graph::Tree& tree = context_.tree();
+    for (RecordId process : tree.processes()) {
+      RecordId mm = mm_of(process);
+      if (!mm || tree.actor(mm) != tree.process(process).leader()) continue;
+      RecordId from = context_.births().of(process).creator;
+      while (from && !mm_of(from)) from = context_.births().of(from).creator;
+      if (!from) continue;
+      lines.creators[mm] = mm_of(from);
+      lines.heirs[mm_of(from)].push_back(mm);
+    }
+    return lines;
+  }
+
+  RecordId mm_of(RecordId process) const {
+    return {context_.records().state<image::Task>(context_.tree().process(process).leader()).mm().id()};
   }
 
   RestoreContext& context_;
