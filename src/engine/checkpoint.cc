@@ -9,6 +9,7 @@
 #include "engine/description.h"
 #include "engine/surroundings.h"
 #include "graph/plan.h"
+#include "graph/sharing.h"
 #include "kernel/calls.h"
 #include "kernel/cancel.h"
 
@@ -50,6 +51,7 @@ void judge(Description& description) {
     graph::Tree tree(description.records());
     graph::Births births = graph::plan_births(tree);
     obstacles = births.obstacles();
+    if (obstacles.empty()) obstacles = graph::find_unshareable(description.records(), tree, births);
     if (obstacles.empty()) graph::Plan(description.records(), tree, births, resources::facts_of);
   }
   if (!obstacles.empty()) throw graph::Refused(std::move(obstacles));
