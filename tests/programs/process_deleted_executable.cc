@@ -1,5 +1,5 @@
 // unlink(2) of a running program: its code is still there, and /proc/PID/exe still names it.
-// refused: executable
+// modes: not user, namespaces (only root of the host may open the nameless files behind mappings, /proc/PID/map_files)
 #include "program.h"
 
 int main(int argc, char**) {

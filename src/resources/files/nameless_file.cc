@@ -32,7 +32,7 @@ using image::NamelessContent;
 constexpr std::string_view kDeleted = " (deleted)";
 constexpr long kAioRing = 0x47504941;  // AIO_RING_MAGIC of fs/aio.c
 constexpr int kTmpfileFlag = O_TMPFILE & ~O_DIRECTORY;
-constexpr mode_t kPermissions = 07777;
+constexpr mode_t kPermissions = 07777, kExecutable = 0111;
 
 bool writes(unsigned flags) { return (flags & O_ACCMODE) != O_RDONLY; }
 
@@ -174,6 +174,8 @@ class NamelessContentKind final : public TypedKind<NamelessContent> {
     std::string path = fmt::format("/proc/self/fd/{}", file.get());
     // Through a description without O_APPEND or O_DIRECT, which pwrite(2) minds.
     restore_content(kernel::open(path, O_RDWR).get(), state.size(), state.pages(), context.image());
+    // A program's own file (prctl(PR_SET_MM_MAP)).
+    if ((state.mode() & kExecutable) != 0) kernel::change_mode(file.get(), 0700);
     // Read-only: a file that somebody can write to can't become a program (ETXTBSY of prctl(PR_SET_MM_MAP)).
     context.keep(record.id, kernel::open(path, O_RDONLY));
     if (first != nullptr) context.keep(first->id, std::move(file));

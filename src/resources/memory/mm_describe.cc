@@ -177,9 +177,6 @@ class MmDescription {
     state_.set_env_end(field(51));
     state_.set_auxv(task_.process().proc.read("auxv"));
     Place place(context_, "executable");
-    if (task_.process().proc.try_read_link("exe").value_or("").ends_with(" (deleted)")) {
-      context_.obstacle("it was deleted", "keep the program's file in place", "mapped files");
-    }
     if (auto file = kernel::try_open_at(task_.process().proc.fd(), "exe", O_RDONLY)) {
       state_.mutable_executable()->set_id(
           context_.description_of(std::move(*file), task_.process().pid, O_RDONLY | O_LARGEFILE).value);
