@@ -1,5 +1,4 @@
 // madvise(2) MADV_GUARD_INSTALL (Linux 6.13): guard pages inside a mapping still fault, their neighbours don't.
-// refused: guard
 #include <sys/mman.h>
 
 #include "program.h"

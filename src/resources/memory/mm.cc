@@ -20,8 +20,6 @@ namespace {
 
 using image::Mapping;
 
-constexpr uint64_t kTopOfUserSpace = 0x7ffffffff000;  // four levels of page tables
-
 constexpr FlagRule kFlagRules[] = {
     {"dc", MADV_DONTFORK, nullptr},
     {"wf", MADV_WIPEONFORK, nullptr},
@@ -36,7 +34,7 @@ constexpr FlagRule kFlagRules[] = {
     {"gd", -1, nullptr},
     {"nr", -1, nullptr},
     {"ac", -1, nullptr},
-    {"gu", 0, "it has guard pages (MADV_GUARD_INSTALL)"},
+    {"gu", -1, nullptr},
     {"ht", 0, "it is made of huge TLB pages"},
     {"um", 0, "a userfaultfd handles its missing pages"},
     {"uw", 0, "a userfaultfd watches its writes"},

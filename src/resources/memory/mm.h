@@ -11,6 +11,8 @@
 
 namespace cairn::resources {
 
+constexpr uint64_t kTopOfUserSpace = 0x7ffffffff000;  // four levels of page tables
+
 // How a flag code of smaps (Documentation/filesystems/proc.rst) is kept.
 struct FlagRule {
   const char* code;

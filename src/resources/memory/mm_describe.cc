@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "kernel/pagemap.h"
 #include "resources/memory/mm.h"
 
 namespace cairn::resources {
@@ -41,6 +42,7 @@ class MmDescription {
       Place place(context_, fmt::format("mapping {:x}-{:x}", entry.mapping.start, entry.mapping.end));
       add(entry);
     }
+    add_guards();
     add_addresses();
     return std::move(state_);
   }
@@ -160,6 +162,19 @@ class MmDescription {
                       "unmap it before the checkpoint; for deleted files and shared memory run cairn as root",
                       "mapped files");
     return std::nullopt;
+  }
+
+  void add_guards() {
+    OwnedFd pagemap = task_.process().proc.open_file("pagemap", O_RDONLY);
+    auto guards = kernel::guard_pages(pagemap.get(), 0, kTopOfUserSpace);
+    bool has_guards =
+        std::ranges::any_of(state_.mappings(), [](const Mapping& mapping) { return has_flag(mapping, "gu"); });
+    if (!guards && has_guards)
+      context_.obstacle("this kernel hides its guard pages", "remove them", "special mappings");
+    for (const kernel::PageRange& range : guards.value_or(std::vector<kernel::PageRange>{})) {
+      state_.add_guard_address(range.start);
+      state_.add_guard_length(range.end - range.start);
+    }
   }
 
   void add_addresses() {

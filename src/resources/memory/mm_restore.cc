@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 
+#include "kernel/constants.h"
 #include "memory/page_copy.h"
 #include "resources/memory/mm.h"
 
@@ -133,6 +134,7 @@ class MmBuilder {
     for (const memory::Extent& extent : memory::pages_not_in(held_.pages, extents_)) {
       task_.room(1).call(SYS_madvise, extent.address, extent.length, MADV_DONTNEED);
     }
+    install_guards();
     task_.batch().flush();
     memory::fill_pages(task_.process(), memory::pages_not_same(extents_, held_.pages), context_.image());
     for (int i = 0; i < state_.mappings_size(); ++i) finish(state_.mappings(i), is_held(i));
@@ -185,6 +187,16 @@ class MmBuilder {
     for (size_t i = 0; i < records.size(); ++i) numbers_[records[i].value] = numbers[i];
   }
 
+  // They hold nothing, and can't be made in locked memory.
+  void install_guards() {
+    if (state_.guard_length_size() != state_.guard_address_size()) {
+      throw Error("the guard columns of an address space differ in length", Failure::kDamagedImage);
+    }
+    for (int i = 0; i < state_.guard_address_size(); ++i) {
+      task_.room(1).call(SYS_madvise, state_.guard_address(i), state_.guard_length(i), kernel::kMadviseGuardInstall);
+    }
+  }
+
   bool has_content(const Mapping& mapping) const {
     auto extent =
         std::upper_bound(extents_.begin(), extents_.end(), mapping.start(),
@@ -226,12 +238,21 @@ class MmBuilder {
       const FlagRule* rule = flag_rule(code);
       if (rule != nullptr && rule->advice >= 0) task_.room(1).call(SYS_madvise, mapping.start(), size, rule->advice);
     }
-    if (has_flag(mapping, "lo")) {
-      task_.room(1).call(SYS_mlock2, mapping.start(), size, has_flag(mapping, "lf") ? MLOCK_ONFAULT : 0);
-    }
+    if (has_flag(mapping, "lo")) lock(mapping);
     if (!mapping.name().empty()) {
       tracee::Batch& batch = task_.room(1, mapping.name().size() + 1);
       batch.call(SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, mapping.start(), size, batch.put(mapping.name()));
+    }
+  }
+
+  // Guard pages can't be populated, which is told when they are locked already.
+  void lock(const Mapping& mapping) {
+    uint64_t size = mapping.end() - mapping.start();
+    int flags = has_flag(mapping, "lf") ? MLOCK_ONFAULT : 0;
+    if (has_flag(mapping, "gu")) {
+      task_.room(1).try_call(SYS_mlock2, mapping.start(), size, flags);
+    } else {
+      task_.room(1).call(SYS_mlock2, mapping.start(), size, flags);
     }
   }
 
