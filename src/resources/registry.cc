@@ -42,6 +42,7 @@ namespace cairn::resources {
   KIND(io_priority, .needs = {kPrivilege}) \
   KIND(job_stop, .sets = {kTellsParent}, .clobbers = {kStops}) \
   KIND(keyrings) \
+  KIND(landlock) \
   KIND(limits, .needs = {kPrivilege}, .clobbers = {kLimits}) \
   KIND(local_descriptors) \
   KIND(machine_check_policy) \
