@@ -75,10 +75,15 @@ class MmKind final : public TypedKind<image::Mm>, public AnyStructureKind {
   AnyReading describe_any(DescribeContext& context, const TaskView& task, tracee::Batch& batch) const override {
     auto state = std::make_shared<image::Mm>(describe_mm(context, task));
     tracee::Pending brk = room(batch, 1, 0).call(SYS_brk, 0);
-    return [state, brk] {
+    return [state, brk, add_policies = describe_policies(*state, batch)] {
+      add_policies(*state);
       state->set_brk(static_cast<uint64_t>(brk.value()));
       return std::make_unique<image::Mm>(std::move(*state));
     };
+  }
+
+  void check(CheckContext& context, const Record& record) const override {
+    check_policies(context, record.as<image::Mm>());
   }
 
   void capture(CaptureContext& context, Record& record, int) const override {

@@ -1,6 +1,7 @@
 // The two halves of the kind mm; see mm.cc.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,11 @@ bool has_flag(const image::Mapping& mapping, std::string_view code);
 
 // All but what needs the task to run code.
 image::Mm describe_mm(DescribeContext& context, const TaskView& task);
+
+// The policies of its mappings, which the task itself is asked for.
+std::function<void(image::Mm&)> describe_policies(const image::Mm& state, tracee::Batch& batch);
+void bind_to_nodes(const image::Mapping& mapping, RestoredTask& task);
+void check_policies(CheckContext& context, const image::Mm& state);
 
 std::vector<memory::Extent> extents_of(const image::Mm& state);
 

@@ -90,7 +90,8 @@ class Inheritance {
 bool can_become(const Mapping& from, const Mapping& to) {
   return is_private(to) && from.start() == to.start() && from.end() == to.end() && from.sort() == to.sort() &&
          from.file().id() == to.file().id() && from.offset() == to.offset() &&
-         has_flag(from, "gd") == has_flag(to, "gd") && has_flag(from, "nr") == has_flag(to, "nr");
+         has_flag(from, "gd") == has_flag(to, "gd") && has_flag(from, "nr") == has_flag(to, "nr") &&
+         from.policy().SerializeAsString() == to.policy().SerializeAsString();
 }
 
 // Builds the address space of one task, in two steps: grow() before tasks are cloned from it, make() after that.
@@ -226,6 +227,7 @@ class MmBuilder {
     if (has_flag(mapping, "nr")) flags |= MAP_NORESERVE;
     int file = mapping.sort() == Mapping::FILE ? numbers_.at(mapping.file().id()) : -1;
     batch.call(SYS_mmap, mapping.start(), size, protection, flags, file, mapping.offset());
+    if (mapping.has_policy()) bind_to_nodes(mapping, task_);  // before it is filled
   }
 
   void finish(const Mapping& mapping, bool held) {
