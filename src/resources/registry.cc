@@ -65,6 +65,7 @@ namespace cairn::resources {
   KIND(posix_timers, .needs = {kLimits}, .sets = {kSignals}) \
   KIND(process) \
   KIND(process_file) \
+  KIND(protection_keys) \
   KIND(pty) \
   KIND(scheduling, .needs = {kPrivilege}) \
   KIND(seccomp, .needs = {kPrivilege}, .clobbers = {kBareThreads}) \
