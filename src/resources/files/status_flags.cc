@@ -1,5 +1,6 @@
 // What every open file description has: the status flags that fcntl(2) can change afterwards, and who gets its SIGIO
-// (F_SETOWN_EX, F_SETSIG). Flags that only open(2) takes are the business of the description's own kind.
+// (F_SETOWN_EX, F_SETSIG). Flags that only open(2) takes are the business of the description's own kind. Refused by
+// name: directories with an owner, which are watched by F_NOTIFY.
 #include <fcntl.h>
 #include <sys/syscall.h>
 
@@ -28,6 +29,7 @@ class StatusFlagsKind final : public DescriptionAttributeKind<image::StatusFlags
     f_owner_ex owner{};
     kernel::fcntl(view.fd(), F_GETOWN_EX, kernel::arg(&owner));
     if (owner.pid == 0) return state;
+    if (view.is(S_IFDIR)) refuse_notifications(context);
     state.set_owner_type(owner_type(owner.type));
     RecordId id = owner.type == F_OWNER_TID ? context.task({owner.pid}) : context.process({owner.pid});
     if (!id) {
@@ -54,6 +56,13 @@ class StatusFlagsKind final : public DescriptionAttributeKind<image::StatusFlags
   }
 
  private:
+  // F_NOTIFY is what gives a directory an owner. It shows nowhere else.
+  static void refuse_notifications(DescribeContext& context) {
+    context.obstacle("its program is told of changes in the directory (dnotify), and of which shows nowhere",
+                     "close it before the checkpoint, or take the owner away (F_SETOWN 0); inotify(7) can be kept",
+                     "dnotify");
+  }
+
   // SIGIO tells (si_fd) the number at which O_ASYNC was set. Which it was shows nowhere; the first at which the
   // description was found is nearly always right.
   static void set_from(int number, int fd, int flags) {
