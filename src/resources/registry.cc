@@ -70,6 +70,7 @@ namespace cairn::resources {
   KIND(scheduling, .needs = {kPrivilege}) \
   KIND(seccomp, .needs = {kPrivilege}, .clobbers = {kBareThreads}) \
   KIND(security_label) \
+  KIND(semaphore_undo) \
   KIND(shared_memory) \
   KIND(shared_pending_signals, .needs = {kQuietChildren, kLimits}, .sets = {kSignals, kStops}) \
   KIND(sigactions, .needs = {kQuietChildren}, .sets = {kStops}, .clobbers = {kSignals}) \

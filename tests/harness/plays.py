@@ -28,6 +28,7 @@ class Program:
       needs: root                 who must run it (words: root, cpus=N)
       modes: not again (reason)   modes that make no sense for it
       own: terminals              it is played where nobody else has terminals, whose numbers are the host's
+      own: semaphores             it is played in an ipc namespace of its own
       not yet: REASON             what it needs isn't built; only `control` is played, the rest is skipped
       refused: REGEX              it can't be checkpointed, and this is how the reason reads
       timeout: SECONDS            for each wait for the program
@@ -61,6 +62,10 @@ class Program:
     @property
     def has_own_terminals(self) -> bool:
         return "terminals" in self.headers.get("own", [])
+
+    @property
+    def has_own_semaphores(self) -> bool:
+        return "semaphores" in self.headers.get("own", [])
 
     @property
     def timeout(self) -> float:
@@ -101,6 +106,8 @@ class Program:
             return "all modes are played as this ordinary user already"
         if self.has_own_terminals and os.geteuid() != 0:
             return "only root can give it terminals of its own"
+        if self.has_own_semaphores and os.geteuid() != 0:
+            return "only root can give it semaphores of its own"
         for need in " ".join(self.headers.get("needs", [])).split():
             if need == "root" and os.geteuid() != 0:
                 return "needs root"

@@ -1,5 +1,5 @@
 """Fresh namespaces for a play, with cairn inside as well as the program: user, pid, mount, network, ipc and uts; or only
-what gives it terminals of its own."""
+what gives it terminals or semaphores of its own."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ def enter() -> None:
     _check(_libc.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         fcntl.ioctl(sock, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
+
+
+def own_semaphores() -> None:
+    """System V objects that nobody else sees, for this process and those below it; they go with the last of them."""
+    _check(_libc.unshare(_CLONE_NEWIPC), "unshare")
 
 
 def own_terminals() -> None:

@@ -190,6 +190,8 @@ def _play_in_child(
             spaces.enter()
         if program.has_own_terminals:
             spaces.own_terminals()
+        if program.has_own_semaphores and mode != "namespaces":
+            spaces.own_semaphores()
         if mode == "user":
             os.chown(directory, _NOBODY, _NOBODY)
             processes.become_user(_NOBODY)
