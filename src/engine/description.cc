@@ -9,6 +9,7 @@
 #include "engine/time_envelope.h"
 #include "graph/tree.pb.h"
 #include "kernel/calls.h"
+#include "resources/unsupported_object.h"
 
 namespace cairn::engine {
 
@@ -344,7 +345,7 @@ RecordId Description::description_of(OwnedFd file, HostPid process, int flags) {
 
 const resources::Faced<resources::AnyDescriptionKind>* Description::kind_for(
     const resources::DescriptionView& view) const {
-  if (external_.contains(view.link())) return &resources::external_ends();
+  if (!view.is_mapping() && external_.contains(view.link())) return &resources::external_ends();
   const resources::Faced<resources::AnyDescriptionKind>* found = nullptr;
   for (const auto& kind : resources::description_kinds()) {
     if (!kind.face->recognises(view)) continue;
@@ -360,10 +361,8 @@ const resources::Faced<resources::AnyDescriptionKind>* Description::kind_for(
 void Description::describe_view(RecordId id, const resources::DescriptionView& view) {
   const auto* found = kind_for(view);
   if (found == nullptr) {
-    obstacle(fmt::format("it is {}, which cairn cannot keep yet", view.link()),
-             fmt::format("close it before the checkpoint, or let a restore put something else there (--external '{}')",
-                         view.link()),
-             "unsupported objects");
+    resources::Refusal refusal = resources::refuse_object(view);
+    obstacle(std::move(refusal.reason), std::move(refusal.remedy), "unsupported objects");
     return;
   }
   records_.add(id, {}, found->face->describe_any(*this, view));

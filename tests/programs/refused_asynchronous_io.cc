@@ -1,4 +1,4 @@
-// refused: aio|asynchronous
+// refused: the ring of an asynchronous I/O context
 // io_setup(2): a context of the kernel's asynchronous I/O with an event that was not fetched.
 #include <linux/aio_abi.h>
 

@@ -1,4 +1,4 @@
-// refused: sysv|shared memory|SYSV
+// refused: it is System V shared memory
 // shmget(2): an attached segment of the host's ipc namespace, which others may use too.
 #include <sys/ipc.h>
 #include <sys/shm.h>

@@ -27,11 +27,12 @@ namespace cairn::resources {
 namespace {
 
 constexpr long kMessageQueues = 0x19800202;  // MQUEUE_MAGIC of ipc/mqueue.c
+constexpr long kSecretMemory = 0x5345434d;   // SECRETMEM_MAGIC, memfd_secret(2)
 
 // File systems whose regular files are something else behind a descriptor: opening one again is another object, or has
 // effects. Not recognised, so that the engine refuses them by name.
 constexpr std::array kForeign = {long{TRACEFS_MAGIC},  long{DEBUGFS_MAGIC},  long{BPF_FS_MAGIC}, long{NSFS_MAGIC},
-                                 long{PSTOREFS_MAGIC}, long{EFIVARFS_MAGIC}, kMessageQueues};
+                                 long{PSTOREFS_MAGIC}, long{EFIVARFS_MAGIC}, kMessageQueues,     kSecretMemory};
 // Made up by the kernel: inodes, sizes and times mean nothing.
 constexpr std::array kMadeUp = {long{PROC_SUPER_MAGIC}, long{SYSFS_MAGIC}, long{CGROUP_SUPER_MAGIC},
                                 long{CGROUP2_SUPER_MAGIC}};

@@ -8,6 +8,7 @@
 
 #include "kernel/pagemap.h"
 #include "resources/memory/mm.h"
+#include "resources/unsupported_object.h"
 
 namespace cairn::resources {
 namespace {
@@ -103,7 +104,7 @@ class MmDescription {
     }
     auto key = entry.kilobytes.find("ProtectionKey");
     if (key != entry.kilobytes.end() && key->second != 0) {
-      context_.obstacle(fmt::format("it has protection key {}", key->second), "free the key (pkey_free)",
+      context_.obstacle(fmt::format("it has protection key {}", key->second), "give it key 0 (pkey_mprotect)",
                         "special mappings");
     }
   }
@@ -142,11 +143,14 @@ class MmDescription {
     return result < 0 ? std::nullopt : std::optional(stat);
   }
 
+  // Device 1:5 (/dev/zero): anonymous memory under that name.
+  static bool is_zero_device(const struct stat& stat) { return S_ISCHR(stat.st_mode) && stat.st_rdev == makedev(1, 5); }
+
   // Opening a device could change it, so only regular files are opened (shared memory is one too).
   std::optional<OwnedFd> open_mapped(const kernel::MapsEntry& mapping) {
     std::string link = fmt::format("map_files/{:x}-{:x}", mapping.start, mapping.end);
     auto matches = [&](const std::optional<struct stat>& stat) {
-      return stat && S_ISREG(stat->st_mode) && stat->st_ino == mapping.inode;
+      return stat && (S_ISREG(stat->st_mode) || is_zero_device(*stat)) && stat->st_ino == mapping.inode;
     };
     const kernel::ProcDir& proc = task_.process().proc;
     if (matches(stat_if_allowed(proc.fd(), link))) return kernel::try_open_at(proc.fd(), link, O_RDONLY);
@@ -157,10 +161,8 @@ class MmDescription {
     for (const tracee::HeldProcess& process : context_.processes()) {
       if (auto file = open_by_descriptor(process, mapping)) return file;
     }
-    context_.obstacle(fmt::format("it maps {}{}, which is no regular file that can be opened", mapping.name,
-                                  mapping.deleted ? " (deleted)" : ""),
-                      "unmap it before the checkpoint; for deleted files and shared memory run cairn as root",
-                      "mapped files");
+    Refusal refusal = refuse_mapping(mapping);
+    context_.obstacle(std::move(refusal.reason), std::move(refusal.remedy), "mapped files");
     return std::nullopt;
   }
 
