@@ -213,8 +213,8 @@ class NamelessContentKind final : public TypedKind<NamelessContent> {
     for (const Record* record : by_name_only(context.records(), content)) {
       context.keep(record->id, kernel::open(path, open_flags(record->as<image::NamelessFile>())));
     }
-    unlink.dismiss();
     kernel::unlink_at(AT_FDCWD, path);
+    unlink.dismiss();
   }
 
   // Times come after the content, and the owner before the mode, which loses set-id bits by it.
