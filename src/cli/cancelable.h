@@ -1,21 +1,23 @@
 // While it lives, SIGHUP, SIGINT and SIGTERM make a command fail and undo what it has done, instead of ending it at
-// once.
+// once. So does the end of the time that it may take.
 #pragma once
 
 #include <signal.h>
 
 #include <array>
+#include <chrono>
+#include <optional>
 
 namespace cairn::cli {
 
 class Cancelable {
  public:
-  Cancelable();
+  explicit Cancelable(std::optional<std::chrono::milliseconds> limit = {});
   Cancelable(const Cancelable&) = delete;
   ~Cancelable();
 
  private:
-  static constexpr std::array<int, 3> kSignals = {SIGHUP, SIGINT, SIGTERM};
+  static constexpr std::array<int, 4> kSignals = {SIGHUP, SIGINT, SIGTERM, SIGALRM};
   std::array<struct sigaction, kSignals.size()> before_{};
 };
 

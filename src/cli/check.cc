@@ -1,5 +1,6 @@
 // cairn check [--timeout SECONDS] [--external NAME]... PID
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "cli/command.h"
@@ -13,7 +14,7 @@ namespace {
 
 struct Options {
   int pid = 0;
-  double timeout = 10;
+  std::optional<double> timeout;
   std::vector<std::string> external;
 };
 
@@ -32,7 +33,7 @@ std::string verdict(const Options& options, const std::vector<graph::Obstacle>& 
 }
 
 int run(const Options& options, const Common& common) {
-  auto obstacles = engine::check({options.pid}, to_milliseconds(options.timeout),
+  auto obstacles = engine::check({options.pid}, to_milliseconds(options.timeout.value_or(kUsualTimeout)),
                                  {options.external.begin(), options.external.end()});
   if (common.json()) {
     print(JsonObject().flag("ok", obstacles.empty()).json("obstacles", obstacles_json(obstacles)).str());

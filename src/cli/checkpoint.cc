@@ -1,13 +1,17 @@
 // cairn checkpoint [--output DIR] [--replace] [--then resume|kill|stop] [--timeout SECONDS] [--external NAME]... PID
 #include "engine/checkpoint.h"
 
+#include <signal.h>
+
 #include <memory>
+#include <optional>
 
 #include "cli/cancelable.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/progress_line.h"
 #include "cli/units.h"
+#include "kernel/cancel.h"
 
 namespace cairn::cli {
 namespace {
@@ -17,9 +21,12 @@ struct Options {
   std::string output;
   bool replace = false;
   std::string then = "resume";
-  double timeout = 10;
+  std::optional<double> timeout;
   std::vector<std::string> external;
 };
+
+// What doesn't come to rest in time is named by then.
+constexpr auto kGrace = std::chrono::milliseconds(100);
 
 constexpr const char* kExamples = R"(Examples:
   cairn checkpoint 4242
@@ -55,17 +62,25 @@ std::string result_json(const engine::CheckpointResult& result) {
 }
 
 engine::CheckpointResult take(const Options& options, const Common& common) {
-  Cancelable cancelable;
+  std::optional<std::chrono::milliseconds> limit;
+  if (options.timeout) limit = to_milliseconds(*options.timeout) + kGrace;
+  Cancelable cancelable(limit);
   ProgressLine progress(fmt::format("checkpoint of process {}", options.pid), common);
   engine::CheckpointOptions wanted;
   wanted.root = {options.pid};
   wanted.output = options.output;
   wanted.existing = options.replace ? image::Existing::kReplace : image::Existing::kRefuse;
   wanted.then = then(options);
-  wanted.timeout = to_milliseconds(options.timeout);
+  wanted.timeout = to_milliseconds(options.timeout.value_or(kUsualTimeout));
   wanted.external = {options.external.begin(), options.external.end()};
   wanted.progress = progress.callback();
-  return engine::checkpoint(wanted);
+  try {
+    return engine::checkpoint(wanted);
+  } catch (const Error& error) {
+    if (kernel::canceled_by() != SIGALRM) throw;
+    throw Error(fmt::format("not done within the {} s of --timeout; {} goes on ({})", *options.timeout,
+                            fmt::format("process {}", options.pid), error.what()));
+  }
 }
 
 int run(const Options& options, const Common& common) {
@@ -88,7 +103,8 @@ Run declare_checkpoint(CLI::App& app) {
   app.add_option("--then", options->then, "What the processes do afterwards: resume (the default), kill or stop")
       ->type_name("ACTION")
       ->check(CLI::IsMember({"resume", "kill", "stop"}));
-  add_timeout(app, options->timeout, "Give up, and put everything back, after this time; 10 by default");
+  add_timeout(app, options->timeout,
+              "Give up, and put everything back, after this time; by default 10 s, and as long as the memory takes");
   add_external(app, options->external);
   add_pid(app, options->pid, "The process at the top of the tree");
   app.footer(kExamples);

@@ -29,7 +29,7 @@ std::string check_timeout(std::string& text) {
 
 }  // namespace
 
-void add_timeout(CLI::App& app, double& seconds, const std::string& meaning) {
+void add_timeout(CLI::App& app, std::optional<double>& seconds, const std::string& meaning) {
   app.add_option("--timeout", seconds, meaning)->type_name("SECONDS")->check(rule(check_timeout));
 }
 

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,12 +40,13 @@ constexpr Command kCommands[] = {
     {"inspect", "Show what an image holds", declare_inspect},
 };
 
-// A time limit in seconds, with fractions.
-void add_timeout(CLI::App& app, double& seconds, const std::string& meaning);
+// A time limit in seconds, with fractions; kUsualTimeout when it isn't given.
+void add_timeout(CLI::App& app, std::optional<double>& seconds, const std::string& meaning);
 // Names of descriptors that are ends outside the tree.
 void add_external(CLI::App& app, std::vector<std::string>& names);
 // A positional process id.
 void add_pid(CLI::App& app, int& pid, const std::string& meaning);
+constexpr double kUsualTimeout = 10;
 std::chrono::milliseconds to_milliseconds(double seconds);
 
 // Prints a result, with an end of line, to standard output. An Error when it can't be written.

@@ -113,7 +113,7 @@ int run_program(int argc, char** argv) {
     code = understand_and_run(argc, argv, common);
   } catch (const std::exception& failure) {
     code = report(failure, common);
-    if (int signal = kernel::canceled_by(); signal != 0) die_of(signal);
+    if (int signal = kernel::canceled_by(); signal != 0 && signal != SIGALRM) die_of(signal);
   }
   return code != 0 && restores_in_foreground(arguments) ? kForegroundFailure + code : code;
 }

@@ -80,7 +80,8 @@ std::string result_json(const engine::RestoreResult& result) {
       .str();
 }
 
-engine::RestoreResult bring_back(const Options& options, const Common& common) {
+// A job in the foreground gets the terminal, as from a shell, before it runs.
+engine::RestoreResult bring_back(const Options& options, const Common& common, engine::JobTerminal& terminal) {
   Cancelable cancelable;
   ProgressLine progress("restore of " + options.image, common);
   engine::RestoreOptions wanted = engine_options(options);
@@ -89,8 +90,10 @@ engine::RestoreResult bring_back(const Options& options, const Common& common) {
   restore.open();
   restore.build();
   restore.hold();
-  if (parent(options) == engine::Parent::kCairn) engine::hold_signals_for_job();
+  bool is_foreground = parent(options) == engine::Parent::kCairn;
+  if (is_foreground) engine::hold_signals_for_job();
   PidFile pid_file(options.pid_file, restore.result().root);
+  if (is_foreground) terminal.lend(restore.result().root);
   restore.release();
   pid_file.keep();
   return restore.result();
@@ -130,9 +133,10 @@ int show_plan(const Options& options, const Common& common) {
 
 int run(const Options& options, const Common& common) {
   if (options.dry_run) return show_plan(options, common);
-  engine::RestoreResult result = bring_back(options, common);
+  engine::JobTerminal terminal;
+  engine::RestoreResult result = bring_back(options, common, terminal);
   tell(options, common, result);
-  if (parent(options) == engine::Parent::kCairn) end_like(engine::wait_for_job(result));
+  if (parent(options) == engine::Parent::kCairn) end_like(engine::wait_for_job(result, terminal));
   return 0;
 }
 

@@ -20,10 +20,16 @@ namespace {
 
 constexpr size_t kSlots = 64;  // tasks of one process whose batches run at once
 
-std::string name_of(const tracee::HeldProcess& process) {
-  std::string comm = process.proc.try_read("comm").value_or("?");
+std::string name_of(HostPid process) {
+  auto proc = kernel::ProcDir::open(process);
+  std::string comm = proc ? proc->try_read("comm").value_or("?") : "?";
   if (comm.ends_with('\n')) comm.pop_back();
-  return fmt::format("process {} ({})", process.pid.value, comm);
+  return fmt::format("process {} ({})", process.value, comm);
+}
+
+std::string name_of(const tracee::HoldProblem& problem) {
+  std::string process = name_of(problem.process);
+  return problem.thread == problem.process ? process : fmt::format("{}: thread {}", process, problem.thread.value);
 }
 
 int kcmp_type(Level level) {
@@ -42,23 +48,24 @@ int kcmp_type(Level level) {
 }  // namespace
 
 void Description::describe() {
-  if (hold_.processes().empty()) throw Error("it has ended meanwhile");
-  moment_ = moment_of(hold_.processes().front().pid);
   for (const tracee::HoldProblem& problem : hold_.problems()) {
-    obstacles_.push_back({fmt::format("task {} of process {}", problem.thread.value, problem.process.value),
-                          problem.reason, problem.remedy, "held tasks", problem.passes});
+    obstacles_.push_back({name_of(problem), problem.reason, problem.remedy, "held tasks", problem.passes});
+    unheld_.insert(problem.thread);
   }
+  if (is_root_unheld()) return;
+  auto is_unheld = [this](const tracee::Task& task) { return unheld_.contains(task.thread()); };
+  moment_ = moment_of(hold_.processes().front().pid);
   number_records();
   for (const std::string& point : surroundings_->added_mounts()) {
     obstacles_.push_back({"mount namespace", fmt::format("something is mounted on {}, for the tree only", point),
                           fmt::format("unmount it, or mount it for all: umount {}", point), "namespaces"});
   }
   for (tracee::HeldProcess& process : hold_.processes()) {
-    resources::Place place(*this, name_of(process));
+    resources::Place place(*this, name_of(process.pid));
     describe_skeleton(process);
     if (!process.tasks.empty() && process.dead_leader.empty()) {
       check_namespaces(process);
-      describe_process(process);
+      if (std::ranges::none_of(process.tasks, is_unheld)) describe_process(process);
     }
   }
   run_judgements();
@@ -185,6 +192,16 @@ int32_t Description::id_in_tree(pid_t id, const OutsideId& outside_id, int32_t s
   }
   add_phantom(id, session);
   return number_of({id}).value;
+}
+
+// Then nothing can be told of the tree.
+bool Description::is_root_unheld() const {
+  if (!hold_.processes().empty()) {
+    const tracee::HeldProcess& root = hold_.processes().front();
+    return !root.zombie && root.tasks.empty();
+  }
+  if (unheld_.empty()) throw Error("it has ended meanwhile");
+  return true;
 }
 
 // Namespaces of its own are not rebuilt yet, so they must be refused, or they would be lost silently.

@@ -74,6 +74,7 @@ class Description final : public resources::DescribeContext {
   void describe_ids(const kernel::Stat& stat, image::Process& state, bool is_root);
   int32_t id_in_tree(pid_t id, const OutsideId& outside_id, int32_t session);
   void add_phantom(pid_t id, int32_t session);
+  bool is_root_unheld() const;
   void check_namespaces(const tracee::HeldProcess& process);
   void check_time_namespace(const tracee::HeldProcess& process);
   void describe_death(const tracee::HeldProcess& process, const kernel::Stat& stat, image::Process& state);
@@ -102,6 +103,7 @@ class Description final : public resources::DescribeContext {
   RecordId root_;
   OutsideId outside_session_{"session", "session"}, outside_group_{"process group", "group"};
   std::set<pid_t> phantoms_;
+  std::set<HostPid> unheld_;  // tasks in which no call can be made
   std::optional<Surroundings> surroundings_;
   // Of processes, threads, groups and sessions, in the tree's own pid namespace.
   std::map<HostPid, NamespacePid> numbers_;

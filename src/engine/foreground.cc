@@ -44,6 +44,18 @@ int wait_for_change(const RestoreResult& restored) {
   }
 }
 
+// Of a job that asks for the terminal when the shell has just made us the foreground (fg) nobody need know.
+void stop_like_job(HostPid root, int signal, JobTerminal& terminal) {
+  bool asks = signal == SIGTTIN || signal == SIGTTOU;
+  if (!asks || !terminal.lend(root)) {
+    terminal.take_back();
+    kernel::kill({::getpid()}, SIGSTOP);
+    terminal.lend(root);
+  }
+  pid_t group = ::getpgid(root.value);
+  if (group > 0 && group != ::getpgrp()) ::kill(-group, SIGCONT);
+}
+
 }  // namespace
 
 void hold_signals_for_job() {
@@ -51,7 +63,7 @@ void hold_signals_for_job() {
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
 }
 
-int wait_for_job(const RestoreResult& restored) {
+int wait_for_job(const RestoreResult& restored, JobTerminal& terminal) {
   job = restored.root.value;
   struct sigaction action {};
   action.sa_sigaction = forward;
@@ -61,8 +73,11 @@ int wait_for_job(const RestoreResult& restored) {
   ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
   for (;;) {
     int status = wait_for_change(restored);
-    if (!WIFSTOPPED(status)) return status;
-    kernel::kill({::getpid()}, SIGSTOP);
+    if (!WIFSTOPPED(status)) {
+      terminal.take_back();
+      return status;
+    }
+    stop_like_job(restored.root, WSTOPSIG(status), terminal);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "engine/envelope.h"
 #include "engine/init.h"
+#include "engine/job_terminal.h"
 #include "engine/progress.h"
 #include "graph/obstacle.h"
 #include "resources/restore_context.h"
@@ -73,7 +74,7 @@ DryRun dry_run(const RestoreOptions& options);
 void hold_signals_for_job();
 // Waits for the restored root (our child, or the init's) to end, forwarding SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
 // SIGUSR2 and SIGCONT to it. Returns its wait status. Job control: when it stops, we stop too; when we are continued,
-// so is it.
-int wait_for_job(const RestoreResult& restored);
+// so is it. What `terminal` has lent it is taken back.
+int wait_for_job(const RestoreResult& restored, JobTerminal& terminal);
 
 }  // namespace cairn::engine

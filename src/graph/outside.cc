@@ -24,20 +24,16 @@ Outside::Holder holder(HostPid pid) {
   return {pid, process ? first_line(process->try_read("comm")) : "?"};
 }
 
-// A fork of ours (the guard) has duplicates of what we have.
-bool is_child_of_ours(HostPid pid) {
-  auto process = kernel::ProcDir::open(pid);
-  auto text = process ? process->try_read("stat") : std::nullopt;
-  return text && kernel::parse_stat(*text).parent() == ::getpid();
+// A fork of ours (the guard) has duplicates of what we have, another cairn what it has looked at for a moment.
+bool is_cairn(const kernel::ProcDir& process) {
+  static const std::string kOurs = kernel::read_link_at(AT_FDCWD, "/proc/self/exe");
+  return process.try_read_link("exe") == kOurs;
 }
 
 template <typename Key>
 std::optional<Outside::Holder> find(const std::multimap<Key, HostPid>& index, const Key& key) {
-  auto [begin, end] = index.equal_range(key);
-  for (auto place = begin; place != end; ++place) {
-    if (!is_child_of_ours(place->second)) return holder(place->second);
-  }
-  return std::nullopt;
+  auto place = index.find(key);
+  return place == index.end() ? std::nullopt : std::optional(holder(place->second));
 }
 
 bool is_refusal(int error_number) { return error_number == EACCES || error_number == EPERM; }
@@ -72,6 +68,7 @@ void Outside::index_descriptors() {
 }
 
 void Outside::index_descriptors_of(const kernel::ProcDir& process) {
+  if (is_cairn(process)) return;
   auto directory = kernel::try_open_at(process.fd(), "fd", O_RDONLY | O_DIRECTORY);
   if (!directory) return;
   for (const std::string& name : kernel::list_directory(directory->get())) {
@@ -93,6 +90,7 @@ void Outside::index_mappings() {
 }
 
 void Outside::index_mappings_of(const kernel::ProcDir& process) {
+  if (is_cairn(process)) return;
   auto text = process.try_read("maps");
   if (!text || text->find(" (deleted)") == std::string::npos) return;
   for (const kernel::MapsEntry& entry : kernel::parse_maps(*text)) {
@@ -105,9 +103,7 @@ std::vector<HostPid> Outside::holders_of(const std::string& link) {
   index_descriptors();
   std::vector<HostPid> found;
   auto [begin, end] = by_link_.equal_range(link);
-  for (auto place = begin; place != end; ++place) {
-    if (!is_child_of_ours(place->second)) found.push_back(place->second);
-  }
+  for (auto place = begin; place != end; ++place) found.push_back(place->second);
   return found;
 }
 

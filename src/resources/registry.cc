@@ -79,7 +79,6 @@ namespace cairn::resources {
   KIND(socket_options) \
   KIND(speculation) \
   KIND(status_flags) \
-  KIND(syscall_user_dispatch) \
   KIND(task) \
   KIND(terminal_end) \
   KIND(thp_disable) \

@@ -14,42 +14,47 @@
 namespace cairn::tracee {
 namespace {
 
-Error refused(HostPid root, const std::string& why) {
-  return Error(fmt::format("process {} can't be held: {}", root.value, why), Failure::kRefused);
-}
-
 HostPid parent_of(HostPid pid) {
   auto proc = kernel::ProcDir::open(pid);
   auto text = proc ? proc->try_read("stat") : std::nullopt;
   return {text ? kernel::parse_stat(*text).parent() : 0};
 }
 
-// A tree that holds its own holder would never be let go.
-void refuse_own_family(HostPid root) {
-  HostPid self{::getpid()};
-  if (root == self) throw refused(root, "it is cairn itself");
-  for (HostPid pid = parent_of(self); pid.value != 0; pid = parent_of(pid))
-    if (pid == root) throw refused(root, "cairn is one of its descendants; start cairn from outside of the tree");
+bool is_ancestor_of_ours(HostPid root) {
+  HostPid pid{::getpid()};
+  while (pid.value != 0 && pid != root) pid = parent_of(pid);
+  return pid == root;
 }
 
-void refuse_thread(HostPid root) {
+HostPid process_of(HostPid root) {
   auto proc = kernel::ProcDir::open(root);
   auto text = proc ? proc->try_read("status") : std::nullopt;
   if (!text) throw Error(fmt::format("process {} does not exist", root.value));
-  auto process = static_cast<pid_t>(kernel::KeyValues::parse(*text).number("Tgid"));
-  if (process != root.value) throw refused(root, fmt::format("it is a thread; name its process {}", process));
+  return {static_cast<pid_t>(kernel::KeyValues::parse(*text).number("Tgid"))};
+}
+
+// Of what can be told without touching anything. A tree that holds its own holder would never be let go.
+std::optional<Refusal> refusal_of(HostPid root) {
+  if (HostPid process = process_of(root); process != root)
+    return Refusal{"it is a thread", fmt::format("name its process {}", process.value)};
+  if (root.value == ::getpid()) return Refusal{"it is cairn itself", "name another process"};
+  if (is_ancestor_of_ours(root))
+    return Refusal{"cairn is one of its descendants", "start cairn from outside of the tree"};
+  if (is_kernel_thread(root)) return Refusal{"it is a kernel thread", "name a user process"};
+  return {};
 }
 
 }  // namespace
 
 Hold Hold::tree(HostPid root, Deadline deadline) {
-  refuse_thread(root);
-  refuse_own_family(root);
-  if (is_kernel_thread(root)) throw refused(root, "it is a kernel thread");
+  Hold hold;
+  if (auto refusal = refusal_of(root)) {
+    hold.problems_.push_back({root, root, refusal->reason, refusal->remedy});
+    return hold;
+  }
   look_at_program_text(root);
   TreeSeizer seizer(deadline);
   seizer.seize(root);
-  Hold hold;
   hold.processes_ = seizer.take_processes();
   hold.problems_ = seizer.take_problems();
   hold.unstopped_ = seizer.take_unstopped();

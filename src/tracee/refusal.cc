@@ -11,6 +11,7 @@ namespace cairn::tracee {
 namespace {
 
 constexpr int kFlagsField = 9;
+constexpr const char* kOurCommand = "cairn";  // it holds a tree for a moment only
 constexpr int64_t kKernelThread = 0x00200000;  // PF_KTHREAD
 
 std::optional<std::string> read_text(HostPid process, HostPid thread, const std::string& file) {
@@ -57,9 +58,11 @@ std::optional<Refusal> explain_refusal(HostPid process, HostPid thread, int erro
   auto text = read_text(process, thread, "stat");
   if (!text || kernel::parse_stat(*text).has_ended()) return {};
   if (is_kernel_thread(process)) return Refusal{"it is a kernel thread", "name a user process"};
-  if (HostPid tracer = tracer_of(process, thread); tracer.value != 0)
-    return Refusal{fmt::format("it is traced by process {} ({})", tracer.value, command_of(tracer)),
-                   fmt::format("detach or end the tracer {} first", tracer.value)};
+  if (HostPid tracer = tracer_of(process, thread); tracer.value != 0) {
+    std::string command = command_of(tracer);
+    return Refusal{fmt::format("it is traced by process {} ({})", tracer.value, command),
+                   fmt::format("detach or end the tracer {} first", tracer.value), command == kOurCommand};
+  }
   if (error == EPERM) return no_permission(thread);
   return Refusal{fmt::format("PTRACE_SEIZE of task {}: {}", thread.value, std::strerror(error)), "try again"};
 }

@@ -10,6 +10,7 @@ namespace cairn::tracee {
 
 struct Refusal {
   std::string reason, remedy;
+  bool passes = false;  // in a moment, by itself
 };
 
 // After PTRACE_SEIZE has failed with `error` (positive). Empty when the task is gone or dead, which is nobody's fault.

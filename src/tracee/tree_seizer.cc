@@ -74,6 +74,7 @@ bool TreeSeizer::seize_new_threads() {
   return any;
 }
 
+// The leader first: of two cairns it belongs to one, and the other leaves the rest alone.
 bool TreeSeizer::seize_new_threads(HeldProcess& process) {
   std::set<HostPid> known;
   for (const Task& task : process.tasks) known.insert(task.thread());
@@ -83,8 +84,10 @@ bool TreeSeizer::seize_new_threads(HeldProcess& process) {
   for (HostPid thread : fresh)
     if (auto channel = process.proc.try_read(task_file(thread, "wchan")))
       process.wait_channels[thread.value] = *channel;
+  std::ranges::stable_partition(fresh, [&](HostPid thread) { return thread == process.pid; });
   size_t before = process.tasks.size();
-  for (HostPid thread : fresh) seize_thread(process, thread);
+  for (HostPid thread : fresh)
+    if (!refused_.contains(process.pid)) seize_thread(process, thread);
   return process.tasks.size() > before;
 }
 
@@ -98,7 +101,7 @@ void TreeSeizer::seize_thread(HeldProcess& process, HostPid thread) {
   else if (refusal && tracer_of(process.pid, thread).value == ::getpid())  // attached at its birth
     process.tasks.push_back(Task::adopt(process.pid, thread, kOptions | PTRACE_O_TRACESYSGOOD));
   else if (refusal && refused_.insert(thread).second)
-    problems_.push_back({process.pid, thread, refusal->reason, refusal->remedy});
+    problems_.push_back({process.pid, thread, refusal->reason, refusal->remedy, refusal->passes});
 }
 
 std::vector<HostPid> TreeSeizer::children_of(const HeldProcess& process) const {
@@ -111,7 +114,8 @@ std::vector<HostPid> TreeSeizer::children_of(const HeldProcess& process) const {
 
 bool TreeSeizer::find_children() {
   std::vector<HostPid> children;
-  for (auto& [pid, process] : found_) std::ranges::copy(children_of(process), std::back_inserter(children));
+  for (auto& [pid, process] : found_)
+    if (!refused_.contains(pid)) std::ranges::copy(children_of(process), std::back_inserter(children));
   bool any = false;
   for (HostPid child : children) any |= add_process(child);
   return any;

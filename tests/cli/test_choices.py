@@ -5,6 +5,8 @@
 
 import fcntl
 import os
+import re
+import select
 import signal
 import subprocess
 import sys
@@ -169,13 +171,19 @@ class DeadIds(Choices):
 class OuterTerminals(Choices):
     """The tree runs on a terminal whose other end is this test."""
 
-    def start_on(self, terminal: int, *command: str) -> subprocess.Popen:
+    def start_on(self, terminal: int, *command: str, **more) -> subprocess.Popen:
         def take_terminal() -> None:
             os.setsid()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         return self.start(
-            *command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=False, preexec_fn=take_terminal
+            *command,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=False,
+            preexec_fn=take_terminal,
+            **more,
         )
 
     def test_a_job_takes_over_the_terminal_of_its_restorer(self) -> None:
@@ -212,6 +220,49 @@ class OuterTerminals(Choices):
         self.assertEqual(restorer.wait(timeout=20), -signal.SIGINT)
         for fd in (master, terminal, other_master, other):
             os.close(fd)
+
+    def test_a_job_of_an_interactive_shell_comes_back_to_it(self) -> None:
+        master, terminal = os.openpty()
+        self.addCleanup(os.close, master)
+        environment = {**os.environ, "PS1": "$ ", "TERM": "dumb"}
+        shell = self.start_on(terminal, "bash", "--norc", "--noprofile", "-i", env=environment)
+        os.close(terminal)
+        children = Path(f"/proc/{shell.pid}/task/{shell.pid}/children")
+        self.read_until(master, r"\$ ")
+        self.type(master, "cat")
+        self.wait_for(lambda: os.tcgetpgrp(master) != shell.pid, "cat has not begun")
+        self.type(master, "hello")
+        self.read_until(master, "hello\r\nhello")
+        job = children.read_text().split()[0]
+        done = cairn("checkpoint", "--then", "kill", "--output", self.image, job)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.read_until(master, r"Killed.*\$ ")
+        self.type(master, f"{CAIRN} restore --pidfile {self.pid_file} {self.image}")
+        self.wait_for(self.pid_file.exists, "nothing was restored")
+        self.type(master, "again")
+        self.read_until(master, "again\r\nagain")
+        os.write(master, b"\x1a")  # Ctrl-Z
+        self.read_until(master, r"Stopped.*\$ ")
+        self.assertEqual(Path(f"/proc/{job}/stat").read_text().rpartition(")")[2].split()[0], "T")
+        self.type(master, "fg")
+        self.wait_for(lambda: os.tcgetpgrp(master) != shell.pid, "it is still in the background")
+        self.type(master, "once more")
+        self.read_until(master, "once more\r\nonce more")
+        os.write(master, b"\3")
+        self.read_until(master, r"\$ ")
+        self.type(master, "echo status $?.")
+        self.read_until(master, r"status 130\.")
+
+    def type(self, terminal: int, line: str) -> None:
+        os.write(terminal, line.encode() + b"\r")
+
+    def read_until(self, terminal: int, pattern: str) -> None:
+        seen = ""
+        end = time.monotonic() + 20
+        while not re.search(pattern, seen, re.S):
+            ready, _, _ = select.select([terminal], [], [], max(0, end - time.monotonic()))
+            self.assertTrue(ready, f"no {pattern!r} in {seen!r}")
+            seen += os.read(terminal, 4096).decode()
 
 
 if __name__ == "__main__":
