@@ -11,7 +11,7 @@ namespace cairn::tracee {
 namespace {
 
 constexpr int kFlagsField = 9;
-constexpr const char* kOurCommand = "cairn";  // it holds a tree for a moment only
+constexpr const char* kOurCommand = "cairn";   // it holds a tree for a moment only
 constexpr int64_t kKernelThread = 0x00200000;  // PF_KTHREAD
 
 std::optional<std::string> read_text(HostPid process, HostPid thread, const std::string& file) {

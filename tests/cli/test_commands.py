@@ -89,8 +89,11 @@ class Failures(unittest.TestCase):
     def test_own_ancestors_are_refused(self) -> None:
         for command in ("check", "checkpoint"):
             run = cairn(command, "--json", str(os.getpid()))
-            self.assertIn(run.returncode, (1, 3), run)
-            self.assertIn("error", json.loads(run.stdout))
+            self.assertEqual(run.returncode, 3, run)
+            told = json.loads(run.stdout)
+            (obstacle,) = told.get("error", told)["obstacles"]
+            self.assertIn(str(os.getpid()), obstacle["object"])
+            self.assertIn("descendant", obstacle["reason"])
 
     def test_image_that_is_none(self) -> None:
         with tempfile.TemporaryDirectory() as directory:

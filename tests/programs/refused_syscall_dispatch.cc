@@ -1,5 +1,5 @@
-// prctl(2) PR_SET_SYSCALL_USER_DISPATCH: no call can be made in such a task, and what else is wrong is told all the
-// same. refused: has its system calls dispatched to itself
+// refused: has its system calls dispatched to itself
+// prctl(2) PR_SET_SYSCALL_USER_DISPATCH: no call can be made in such a task.
 #include <sys/prctl.h>
 
 #include "program.h"

@@ -177,7 +177,8 @@ class Outsider {
       if (pid == 0) {
         ::close(ends[0]);
         ::close(ends[1]);
-        while (true) ::pause();
+        ::execlp("sleep", "sleep", "1000", nullptr);  // who runs our own program is no outsider
+        ::_exit(1);
       }
       [[maybe_unused]] ssize_t written = ::write(ends[1], &pid, sizeof(pid));
       ::_exit(0);
