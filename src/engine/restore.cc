@@ -29,10 +29,30 @@ class Checks final : public resources::CheckContext {
   bool has_own_pids() const override { return envelope_.pids; }
   bool has_own_users() const override { return envelope_.user; }
   bool in_foreground() const override { return options_.parent == Parent::kCairn; }
-  bool accepts_change(const std::string& path) const override { return options_.accept_changed.contains(path); }
+  bool accepts_change(const std::string& path) const override {
+    if (!options_.accept_changed.contains(path)) return false;
+    named_.insert(path);
+    return true;
+  }
   const resources::Inherited* inherited(const std::string& name) const override {
     auto place = options_.inherit.find(name);
-    return place == options_.inherit.end() ? nullptr : &place->second;
+    if (place == options_.inherit.end()) return nullptr;
+    named_.insert(name);
+    return &place->second;
+  }
+
+  // A name that was mistyped must not go unnoticed.
+  void check_options() {
+    for (const std::string& path : options_.accept_changed) {
+      bool is_known = named_.contains(path);
+      add({"--accept-changed " + path, "the image must need this file, by its absolute path", is_known,
+           is_known ? "" : "no such file in the image"});
+    }
+    for (const auto& [name, given] : options_.inherit) {
+      bool is_known = named_.contains(name);
+      add({"--inherit " + name, "the image must have an external end of this name", is_known,
+           is_known ? "" : "no such end in the image"});
+    }
   }
 
  private:
@@ -41,6 +61,7 @@ class Checks final : public resources::CheckContext {
   const image::Head& head_;
   const RestoreOptions& options_;
   const Envelope& envelope_;
+  mutable std::set<std::string> named_;  // in the image, of what the options name
 };
 
 }  // namespace
@@ -97,6 +118,7 @@ struct Restore::State {
     Checks checks(records, *tree, image->head(), options, envelope);
     for (const auto& [id, record] : records.all()) resources::kind_of(record).check(checks, record);
     check_parent(checks);
+    checks.check_options();
     preconditions = checks.preconditions();
   }
 

@@ -136,7 +136,12 @@ class ChangedFiles(Choices):
         unmet = self.restore()
         self.assertEqual(unmet.returncode, 4)
         self.assertIn(str(path), unmet.stderr)
-        self.assertEqual(self.restore("--accept-changed", str(path) + ".other").returncode, 4)
+        other = self.restore("--accept-changed", str(path), "--accept-changed", str(path) + ".other")
+        self.assertEqual(other.returncode, 4)
+        self.assertIn(f"{path}.other: ", other.stderr)
+        other = self.restore("--accept-changed", str(path), "--inherit", "pipe:[1]=path:/dev/null")
+        self.assertEqual(other.returncode, 4)
+        self.assertIn("pipe:[1]", other.stderr)
         done = self.restore("--accept-changed", str(path))
         self.assertEqual(done.returncode, 0, done.stderr)
 
