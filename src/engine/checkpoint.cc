@@ -44,7 +44,7 @@ image::Head make_head(const std::string& command, const Description& description
   return head;
 }
 
-// A reference to a record that has become an obstacle instead can't be planned; so obstacles come first.
+// A reference to a record that has become an obstacle instead can't be followed; so these come first.
 void judge(Description& description) {
   std::vector<graph::Obstacle> obstacles = description.obstacles();
   if (obstacles.empty()) {
@@ -52,9 +52,14 @@ void judge(Description& description) {
     graph::Births births = graph::plan_births(tree);
     obstacles = births.obstacles();
     if (obstacles.empty()) obstacles = graph::find_unshareable(description.records(), tree, births);
-    if (obstacles.empty()) graph::Plan(description.records(), tree, births, resources::facts_of);
   }
   if (!obstacles.empty()) throw graph::Refused(std::move(obstacles));
+}
+
+// What can't be ordered (a cycle) can't be restored. This needs the records alone, so the tree may run again.
+void refuse_unplannable(const graph::RecordSet& records) {
+  graph::Tree tree(records);
+  graph::Plan(records, tree, graph::plan_births(tree), resources::facts_of);
 }
 
 // Obstacles that pass are waited for: the tree runs for a moment, and longer from time to time, until the deadline.
@@ -185,6 +190,7 @@ void Checkpoint::capture() {
 
 void Checkpoint::prepare() {
   kernel::stop_if_canceled();
+  refuse_unplannable(state_->description->records());
   for (const auto& [id, record] : state_->description->records().all()) {
     state_->writer->add_record(id, record.kind(), record.owner, record.state.message());
   }
@@ -243,14 +249,14 @@ std::vector<graph::Obstacle> check(HostPid root, std::chrono::milliseconds timeo
   tracee::Hold hold = tracee::Hold::tree(root_of_tree(root), Clock::now() + timeout);
   Description description(hold, guard, external);
   description.describe();
-  std::vector<graph::Obstacle> obstacles;
   try {
     judge(description);
   } catch (const graph::Refused& refused) {
-    obstacles = refused.obstacles();
+    return refused.obstacles();
   }
   hold.release();
-  return obstacles;
+  refuse_unplannable(description.records());
+  return {};
 }
 
 }  // namespace cairn::engine
