@@ -9,11 +9,13 @@
 #include <cerrno>
 #include <string>
 
+#include "base/printable.h"
+
 namespace cairn::log {
 namespace {
 std::atomic<Level> current_level = Level::kNormal;
 
-std::string line_of(std::string_view text) { return fmt::format("cairn: {}\n", text); }
+std::string line_of(std::string_view text) { return fmt::format("cairn: {}\n", printable(text)); }
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/printable.h"
 
 namespace cairn::cli {
 namespace {
@@ -50,7 +51,7 @@ std::chrono::milliseconds to_milliseconds(double seconds) {
 }
 
 void print(const std::string& result) {
-  std::string line = result;
+  std::string line = printable(result);
   if (line.empty() || line.back() != '\n') line += '\n';
   for (size_t done = 0; done < line.size();) {
     ssize_t written = ::write(STDOUT_FILENO, line.data() + done, line.size() - done);

@@ -1,6 +1,7 @@
 // What the commands print: JSON that any parser takes, and units that people read.
 #include <gtest/gtest.h>
 
+#include "base/printable.h"
 #include "cli/json.h"
 #include "cli/units.h"
 
@@ -32,6 +33,14 @@ TEST(JsonObject, JoinsMembers) {
                                                                        return std::to_string(i);
                                                                      }));
   EXPECT_EQ(object.str(), R"({"name": "x", "count": -3, "ok": true, "list": [1, 2]})");
+}
+
+TEST(Printable, LeavesNoCommandsToATerminal) {
+  EXPECT_EQ(printable("a\x1b[2Jb\r\x7f\nc"), "a\\x1b[2Jb\\x0d\\x7f\nc");
+  EXPECT_EQ(printable("\u009b2J"),
+            "\\xc2\x9b"
+            "2J");
+  EXPECT_EQ(printable("\u00e9\u20ac"), "\u00e9\u20ac");
 }
 
 TEST(Units, Bytes) {
