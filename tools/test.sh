@@ -49,10 +49,11 @@ build() {  # build PRESET TARGET...
 
 # The unit tests of one build.
 unit() {
-  local reports=$PWD/$logs/gtest-$1
+  local reports=$PWD/$logs/gtest-$1 again=(--repeat until-pass:2)
+  [ "$what" = --full ] && again=()
   mkdir -p "$reports"
-  GTEST_OUTPUT=json:$reports/ ctest --test-dir "build/$1" --output-on-failure --output-junit "$reports/ctest.xml" &&
-    local ok=1
+  GTEST_OUTPUT=json:$reports/ ctest --test-dir "build/$1" "${again[@]}" --output-on-failure \
+    --output-junit "$reports/ctest.xml" && local ok=1
   python3 tools/tally.py ctest "$reports/ctest.xml" "$reports" && [ "${ok:-0}" = 1 ]
 }
 
