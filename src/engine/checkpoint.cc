@@ -62,16 +62,20 @@ void refuse_unplannable(const graph::RecordSet& records) {
   graph::Plan(records, tree, graph::plan_births(tree), resources::facts_of);
 }
 
-// Obstacles that pass are waited for: the tree runs for a moment, and longer from time to time, until the deadline.
+// Obstacles that pass are waited for: the tree runs for a moment, and longer from time to time, until the deadline. So is
+// a tree that has lost a task under our eyes, to a kill or an exec of another thread.
 void describe_at_good_moment(Checkpoint& checkpoint, Clock::time_point deadline) {
   constexpr std::chrono::milliseconds kFirstWait{1}, kLongestWait{250};
   for (auto wait = kFirstWait;; wait = std::min(2 * wait, kLongestWait)) {
-    checkpoint.hold();
     try {
+      checkpoint.hold();
       return checkpoint.describe();
     } catch (const graph::Refused& refused) {
       if (!refused.passes() || Clock::now() + wait > deadline) throw;
       log::detail("not now, looking again: {}", refused.what());
+    } catch (const tracee::Died& died) {
+      if (Clock::now() + wait > deadline) throw;
+      log::detail("looking again: {}", died.what());
     }
     checkpoint.let_go();
     std::this_thread::sleep_for(wait);
@@ -164,7 +168,7 @@ void Checkpoint::describe() {
 
 void Checkpoint::let_go() {
   state_->description.reset();
-  state_->hold->release();
+  if (state_->hold) state_->hold->release();
   state_->hold.reset();
 }
 

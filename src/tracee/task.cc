@@ -72,7 +72,7 @@ std::string Task::name() const {
   return fmt::format("thread {} of process {}", thread_.value, process_.value);
 }
 
-void Task::fail_as_dead() const { throw Error(fmt::format("{} died while it was held", name())); }
+void Task::fail_as_dead() const { throw Died(fmt::format("{} died while it was held", name())); }
 
 std::optional<Task> Task::try_seize(HostPid process, HostPid thread, unsigned options,
                                     std::optional<Refusal>& refusal) {

@@ -39,6 +39,12 @@ enum class StopKind {
   kGroup,  // was stopped by job control (SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU) and goes back to that
 };
 
+// A task that was held has died all the same: killed, or ended by the exec of another thread.
+class Died : public Error {
+ public:
+  using Error::Error;
+};
+
 class Task {
  public:
   Task(Task&&) noexcept;
