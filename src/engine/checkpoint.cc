@@ -62,8 +62,8 @@ void refuse_unplannable(const graph::RecordSet& records) {
   graph::Plan(records, tree, graph::plan_births(tree), resources::facts_of);
 }
 
-// Obstacles that pass are waited for: the tree runs for a moment, and longer from time to time, until the deadline. So is
-// a tree that has lost a task under our eyes, to a kill or an exec of another thread.
+// Obstacles that pass are waited for: the tree runs for a moment, and longer from time to time, until the deadline. So
+// is a tree that has lost a task under our eyes, to a kill or an exec of another thread.
 void describe_at_good_moment(Checkpoint& checkpoint, Clock::time_point deadline) {
   constexpr std::chrono::milliseconds kFirstWait{1}, kLongestWait{250};
   for (auto wait = kFirstWait;; wait = std::min(2 * wait, kLongestWait)) {
