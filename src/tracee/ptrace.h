@@ -53,5 +53,7 @@ struct WaitOutcome {
   int status = -1;
 };
 WaitOutcome wait_for_stop(HostPid task, Deadline deadline);
+// Whether there is a stop that wait_for_stop() has not told yet; it stays so.
+bool has_untold_stop(HostPid task);
 
 }  // namespace cairn::tracee::ptrace

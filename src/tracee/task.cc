@@ -77,7 +77,7 @@ void Task::fail_as_dead() const { throw Died(fmt::format("{} died while it was h
 std::optional<Task> Task::try_seize(HostPid process, HostPid thread, unsigned options,
                                     std::optional<Refusal>& refusal) {
   Task task(process, thread, options | PTRACE_O_TRACESYSGOOD);
-  constexpr int kTries = 6;
+  constexpr int kTries = 40;
   for (int n = 0; n < kTries; ++n) {
     long result = ptrace::try_seize(thread, task.options_);
     refusal = result < 0 ? explain_refusal(process, thread, static_cast<int>(-result)) : std::nullopt;

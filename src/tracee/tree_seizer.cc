@@ -141,14 +141,17 @@ bool TreeSeizer::all_settled() const {
 bool TreeSeizer::stop_within(Deadline deadline) {
   bool all = true;
   for (auto& [pid, process] : found_) {
+    bool lost = false;
     for (Task& task : process.tasks) {
       if (task.stopped()) continue;
       Task::Arrival arrival = task.wait_until_stopped(deadline);
+      lost |= arrival == Task::Arrival::kGone;
       if (arrival == Task::Arrival::kStopped && began_ == Clock::time_point{}) began_ = Clock::now();
       if (arrival == Task::Arrival::kStopped) running_.erase(task.thread());
       if (arrival == Task::Arrival::kTimeout) all = false;
     }
     std::erase_if(process.tasks, [](const Task& task) { return !task.attached_; });
+    if (lost && drop_killed(process)) all = false;
   }
   return all;
 }
@@ -188,13 +191,16 @@ bool TreeSeizer::all_wait_for_vfork(const std::vector<std::pair<HostPid, HostPid
 }
 
 // A stopped task can still be killed, and a thread that execs takes over the leader's id: then what has this id isn't
-// stopped, or isn't even seized. (Were it our own child, wait4 would not tell us so.)
-void TreeSeizer::drop_killed(HeldProcess& process) {
+// stopped, or isn't even seized, or stands in a stop of its own, that of its exec. (Were it our own child, wait4 would
+// not tell us so.) True when somebody has to be waited for.
+bool TreeSeizer::drop_killed(HeldProcess& process) {
   for (Task& task : process.tasks) {
-    if (task.stopped() && !ptrace::get_mask(task.thread())) task.expect_stop();
+    HostPid thread = task.thread();
+    if (task.stopped() && (!ptrace::get_mask(thread) || ptrace::has_untold_stop(thread))) task.expect_stop();
     if (!task.stopped() && tracer_of(process.pid, task.thread()).value != ::getpid()) task.forget();
   }
   std::erase_if(process.tasks, [](const Task& task) { return !task.attached_; });
+  return !std::ranges::all_of(process.tasks, &Task::stopped);
 }
 
 // The child shares the parent's memory, and nothing but its exec or exit brings the parent back. It may be held

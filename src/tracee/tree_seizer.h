@@ -38,7 +38,7 @@ class TreeSeizer {
   void help_vfork(HostPid parent, HostPid thread);
   void let_run(HostPid child);
   void give_up_unstopped();
-  void drop_killed(HeldProcess& process);
+  bool drop_killed(HeldProcess& process);
   bool read_states();
   bool read_state(HeldProcess& process, Task& task);
   void describe(HeldProcess& process) const;

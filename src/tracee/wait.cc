@@ -79,6 +79,13 @@ WaitOutcome sleep_until_stopped(HostPid task, Deadline deadline) {
 
 }  // namespace
 
+bool has_untold_stop(HostPid task) {
+  siginfo_t info{};
+  long result = kernel::call("waitid", SYS_waitid, P_PID, task.value, kernel::arg(&info),
+                             WSTOPPED | WNOHANG | WNOWAIT | __WALL, 0);
+  return result == 0 && info.si_pid == task.value;
+}
+
 WaitOutcome wait_for_stop(HostPid task, Deadline deadline) {
   if (auto outcome = look_often(task)) return *outcome;
   return sleep_until_stopped(task, deadline);
