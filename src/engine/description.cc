@@ -9,6 +9,7 @@
 #include "engine/time_envelope.h"
 #include "graph/tree.pb.h"
 #include "kernel/calls.h"
+#include "resources/files/external.pb.h"
 #include "resources/unsupported_object.h"
 
 namespace cairn::engine {
@@ -68,7 +69,18 @@ void Description::describe() {
       if (std::ranges::none_of(process.tasks, is_unheld)) describe_process(process);
     }
   }
+  check_external_names();
   run_judgements();
+}
+
+// A name that was mistyped must not go unnoticed.
+void Description::check_external_names() {
+  std::set<std::string> unknown = external_;
+  for (const auto& [id, record] : records_.all())
+    if (&record.state.schema() == &image::External::schema()) unknown.erase(record.as<image::External>().name());
+  for (const std::string& name : unknown)
+    obstacles_.push_back({"--external " + name, "no descriptor of the tree has this name",
+                          "take the name from /proc/PID/fd", "external ends"});
 }
 
 // Ids are given out in tree order before anything is described, so that any record can name any process or task.

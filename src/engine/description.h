@@ -74,6 +74,7 @@ class Description final : public resources::DescribeContext {
   void describe_ids(const kernel::Stat& stat, image::Process& state, bool is_root);
   int32_t id_in_tree(pid_t id, const OutsideId& outside_id, int32_t session);
   void add_phantom(pid_t id, int32_t session);
+  void check_external_names();
   bool is_root_unheld() const;
   void check_namespaces(const tracee::HeldProcess& process);
   void check_time_namespace(const tracee::HeldProcess& process);

@@ -91,6 +91,9 @@ class ExternalEnds(Choices):
         self.assertEqual(refused.returncode, 3)
         external = [word for name in names for word in ("--external", name)]
         self.assertEqual(cairn("check", *external, str(cat.pid)).returncode, 0)
+        mistyped = cairn("check", *external, "--external", "pipe:[0]", str(cat.pid))
+        self.assertEqual(mistyped.returncode, 3)
+        self.assertIn("--external pipe:[0]: no descriptor", mistyped.stdout)
         done = cairn("checkpoint", *external, "--then", "kill", "--output", self.image, str(cat.pid))
         self.assertEqual(done.returncode, 0, done.stderr)
         cat.wait()
