@@ -3,6 +3,7 @@
     python3 tests/cli/test_choices.py CAIRN
 """
 
+import contextlib
 import fcntl
 import os
 import re
@@ -39,8 +40,13 @@ class Choices(unittest.TestCase):
         streams = {"stderr": subprocess.DEVNULL, "cwd": self.directory, "start_new_session": True, **streams}
         process = subprocess.Popen(command, **streams)
         self.addCleanup(process.communicate)
-        self.addCleanup(process.kill)
+        self.addCleanup(self.end_group, process.pid)
         return process
+
+    def end_group(self, leader: int) -> None:
+        """What a killed leader leaves behind, too."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(leader, signal.SIGKILL)
 
     def wait_for(self, condition, what: str) -> None:
         deadline = time.monotonic() + 20
