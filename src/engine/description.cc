@@ -362,13 +362,13 @@ RecordId Description::describe_once(OwnedFd duplicate, HostPid holder, int numbe
 }
 
 RecordId Description::description_of(OwnedFd file, HostPid process, int flags) {
-  struct stat stat = kernel::fstat(file.get());
-  auto [place, is_new] = objects_.try_emplace(fmt::format("mapped file {}:{} {:o}", stat.st_dev, stat.st_ino, flags));
+  resources::DescriptionView view(std::move(file), process, resources::DescriptionView::kMapping, flags);
+  std::string key = fmt::format("mapped file {}:{} {:o}", view.stat().st_dev, view.stat().st_ino, flags);
+  auto [place, is_new] = objects_.try_emplace(std::move(key));
   if (!is_new) return place->second;
   RecordId id = place->second = records_.reserve();
-  resources::DescriptionView view(std::move(file), process, -1, flags);
   describe_view(id, view);
-  handles_[id] = kernel::duplicate(view.fd());
+  handles_[id] = view.take_fd();
   return id;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/scope_guard.h"
 #include "kernel/socket.h"
+#include "kernel/storage.h"
 
 namespace cairn::resources {
 namespace {
@@ -47,6 +48,10 @@ const kernel::KeyValues& DescriptionView::fdinfo() const {
 
 const struct stat& DescriptionView::stat() const {
   return cached(stat_, [&] { return kernel::fstat(fd()); });
+}
+
+long DescriptionView::file_system() const {
+  return cached(file_system_, [&] { return kernel::file_system_type(fd()); });
 }
 
 int DescriptionView::flags() const {

@@ -58,11 +58,13 @@ class DescriptionView {
   HostPid holder() const { return holder_; }
   int number() const { return number_; }
   bool is_mapping() const { return number_ == kMapping; }
-  RecordId record() const { return record_; }  // the one that will be made of this; 0 for the file of a mapping
-  const std::string& link() const;             // /proc/self/fd/N
-  const kernel::KeyValues& fdinfo() const;     // of our duplicate: pos, flags, and the kind's own lines
+  OwnedFd take_fd() { return std::move(fd_); }  // nothing more can be asked for then
+  RecordId record() const { return record_; }   // the one that will be made of this; 0 for the file of a mapping
+  const std::string& link() const;              // /proc/self/fd/N
+  const kernel::KeyValues& fdinfo() const;      // of our duplicate: pos, flags, and the kind's own lines
   const struct stat& stat() const;
-  int flags() const;  // F_GETFL; for the file of a mapping, what the mapping needs
+  long file_system() const;  // its magic number, statfs(2)
+  int flags() const;         // F_GETFL; for the file of a mapping, what the mapping needs
   bool is(mode_t type) const { return (stat().st_mode & S_IFMT) == type; }
 
  private:
@@ -74,6 +76,7 @@ class DescriptionView {
   mutable std::optional<std::string> link_;
   mutable std::optional<kernel::KeyValues> fdinfo_;
   mutable std::optional<struct stat> stat_;
+  mutable std::optional<long> file_system_;
 };
 
 // An int option of a live socket that is set for a moment, so that something can be read; the destructor puts it back.

@@ -9,7 +9,6 @@
 #include <string_view>
 
 #include "base/scope_guard.h"
-#include "kernel/storage.h"
 
 namespace cairn::resources {
 namespace {
@@ -127,7 +126,7 @@ bool is_of_process(const DescriptionView& view) {
   constexpr std::string_view kProc = "/proc/";
   const std::string& link = view.link();
   if (!link.starts_with(kProc) || link.size() == kProc.size() || std::isdigit(link[kProc.size()]) == 0) return false;
-  return kernel::file_system_type(view.fd()) == PROC_SUPER_MAGIC;
+  return view.file_system() == PROC_SUPER_MAGIC;
 }
 
 std::string difference(const image::FilePath& path, const std::optional<struct stat>& found, Change allowed) {

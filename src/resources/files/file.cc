@@ -17,7 +17,6 @@
 #include <algorithm>
 #include <array>
 
-#include "kernel/storage.h"
 #include "resources/file_locks.h"
 #include "resources/file_path.h"
 #include "resources/files/file.pb.h"
@@ -57,7 +56,7 @@ class FileKind final : public DescriptionKind<image::File> {
     if (!view.link().starts_with('/') || is_of_process(view)) return false;
     if (is_path_only(view.flags())) return true;
     if (view.is(S_IFDIR)) return true;
-    return view.is(S_IFREG) && view.stat().st_nlink > 0 && !is_among(kForeign, kernel::file_system_type(view.fd()));
+    return view.is(S_IFREG) && view.stat().st_nlink > 0 && !is_among(kForeign, view.file_system());
   }
 
   image::File describe(DescribeContext& context, const DescriptionView& view) const override {
@@ -66,9 +65,9 @@ class FileKind final : public DescriptionKind<image::File> {
     if (!path) return state;
     *state.mutable_path() = std::move(*path);
     state.set_flags(static_cast<uint32_t>(view.flags()));
-    state.set_made_up(is_among(kMadeUp, kernel::file_system_type(view.fd())));
+    state.set_made_up(is_among(kMadeUp, view.file_system()));
     if (state.made_up()) forget_inode(*state.mutable_path());
-    if (is_path_only(view.flags())) return state;
+    if (is_path_only(view.flags()) || view.is_mapping()) return state;
     state.set_position(static_cast<int64_t>(view.fdinfo().number("pos")));
     note_locks(context, view);
     return state;

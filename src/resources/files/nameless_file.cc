@@ -236,7 +236,7 @@ class NamelessFileKind final : public TypedKind<image::NamelessFile>, public Any
   bool recognises(const DescriptionView& view) const override {
     if (!view.is(S_IFREG) || view.stat().st_nlink != 0 || (view.flags() & O_PATH) != 0) return false;
     if (!view.link().starts_with('/') || view.stat().st_dev == kernel::kernel_memory_device()) return false;
-    long type = kernel::file_system_type(view.fd());
+    long type = view.file_system();
     return type != HUGETLBFS_MAGIC && type != kAioRing;
   }
 

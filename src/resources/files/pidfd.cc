@@ -16,7 +16,6 @@
 
 #include "kernel/clone.h"
 #include "kernel/constants.h"
-#include "kernel/storage.h"
 #include "resources/files/pidfd.pb.h"
 #include "resources/kind.h"
 
@@ -150,7 +149,7 @@ class PidfdKind final : public DescriptionKind<image::Pidfd> {
  private:
   // Before 6.9 all descriptors of processes have one inode: then each is taken for a process of its own.
   static std::string key_of(const DescriptionView& view) {
-    bool tells = kernel::file_system_type(view.fd()) == kPidFileSystem;
+    bool tells = view.file_system() == kPidFileSystem;
     return tells ? fmt::format("{}", view.stat().st_ino) : fmt::format("record {}", view.record().value);
   }
 

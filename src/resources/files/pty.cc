@@ -18,7 +18,6 @@
 #include <algorithm>
 
 #include "kernel/socket.h"
-#include "kernel/storage.h"
 #include "resources/kind.h"
 #include "resources/terminals.h"
 #include "resources/terminals.pb.h"
@@ -156,7 +155,7 @@ class PtyKind final : public ObjectKind<image::Pty> {
   // There may be several (Linux 4.7): of /dev/ptmx it is the one beside it.
   static std::optional<dev_t> devpts_of(DescribeContext& context, const DescriptionView& master) {
     constexpr long kDevpts = 0x1cd1;  // DEVPTS_SUPER_MAGIC
-    if (kernel::file_system_type(master.fd()) == kDevpts) return master.stat().st_dev;
+    if (master.file_system() == kDevpts) return master.stat().st_dev;
     std::string beside = master.link().substr(0, master.link().rfind('/')) + "/pts";
     auto found = kernel::try_stat_at(AT_FDCWD, context.path_in_tree(beside));
     return found ? std::optional(found->st_dev) : std::nullopt;

@@ -36,7 +36,7 @@ std::string memfd_name(const std::string& link) {
   return link.substr(kMemfd.size(), link.size() - kMemfd.size() - kDeleted.size());
 }
 
-bool is_huge(const DescriptionView& view) { return kernel::file_system_type(view.fd()) == HUGETLBFS_MAGIC; }
+bool is_huge(const DescriptionView& view) { return view.file_system() == HUGETLBFS_MAGIC; }
 
 void refuse_outsider(DescribeContext& context, const DescriptionView& view) {
   const struct stat& stat = view.stat();
