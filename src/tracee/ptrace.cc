@@ -2,6 +2,7 @@
 
 #include <elf.h>
 #include <sys/ptrace.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -125,7 +126,8 @@ std::optional<RseqConfiguration> rseq(HostPid task) {
   RseqConfiguration configuration;
   long result = request("PTRACE_GET_RSEQ_CONFIGURATION", kGetRseqConfiguration, task, sizeof(configuration),
                         kernel::arg(&configuration));
-  if (result == -EIO || result == -EINVAL) return RseqConfiguration{};  // Linux before 5.13, or without CONFIG_RSEQ
+  bool has_none = __rseq_size == 0 && (result == -EIO || result == -EINVAL);  // a kernel without CONFIG_RSEQ
+  if (has_none) return RseqConfiguration{};
   if (!alive("PTRACE_GET_RSEQ_CONFIGURATION", task, result)) return {};
   return configuration;
 }

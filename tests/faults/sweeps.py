@@ -348,9 +348,11 @@ def restore_errors(play: Play, extent: Extent) -> None:
 
 
 def restore_kills(play: Play, extent: Extent) -> None:
-    """A killed cairn leaves the whole tree or no process at all."""
+    """A killed cairn leaves the whole tree or no process at all. A file that it was about to unlink may stay
+    (docs/limits.md)."""
     sweep = Sweep(play, extent)
     _prepare_restore(sweep)
+    kept = _names(play.run_directory)
 
     def one(fault: str) -> End:
         end = _restore(sweep, fault)
@@ -360,6 +362,8 @@ def restore_kills(play: Play, extent: Extent) -> None:
             sweep.expect_unharmed()
             sweep.kill_tree()
         play.expect_no_process()
+        for name in _names(play.run_directory) - kept:
+            (play.run_directory / name).unlink()
         return end
 
     sweep.run_all(extent.kills(), one)
