@@ -47,7 +47,7 @@ def main() -> int:
         (programs[name], sweep)
         for name, sweeps in PLAYS.items()
         for sweep in sweeps
-        if fnmatch.fnmatch(name, arguments.only) and (sweep in arguments.sweep if arguments.sweep else sweep != "stops")
+        if fnmatch.fnmatch(name, arguments.only) and (not arguments.sweep or sweep in arguments.sweep)
     ]
     missing = sorted({program.name for program, _ in plays if not binary(arguments.build, program).exists()})
     if missing or not plays:
@@ -62,7 +62,8 @@ def main() -> int:
 
     if os.access("/dev/shm", os.W_OK):
         tempfile.tempdir = "/dev/shm"  # thousands of images that nobody needs: not to a disk
-    suite = Suite(arguments.build, arguments.jobs, arguments.keep, perform, waits=10 if not arguments.full and not arguments.stride else 120)
+    waits = 120 if arguments.full or arguments.stride else 10
+    suite = Suite(arguments.build, arguments.jobs, arguments.keep, perform, waits)
     return summarise(suite.play_all(plays, again=0 if arguments.full else 2))
 
 
@@ -75,8 +76,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--build", type=Path, default=TESTS.parent / "build" / "release", help="build directory")
     parser.add_argument("--full", action="store_true", help="every call, several errors")
     parser.add_argument("--only", default="*", metavar="GLOB", help="names of programs")
-    # stops also hits the last kill(2), which can't fail for a process that is held, so it is played on demand only.
-    parser.add_argument("--sweep", action="append", choices=SWEEPS, help="may be given again; default: all but stops")
+    parser.add_argument("--sweep", action="append", choices=SWEEPS, help="may be given again; default: all")
     parser.add_argument("--stride", type=int, help="hit every Nth call only")
     parser.add_argument("--errors", type=int, help="with so many errors each")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="sweeps at once")

@@ -104,8 +104,14 @@ void Hold::signal_all(int signal) {
   });
 }
 
+// Nobody may see the others stopped and go on: one failure is not accepted. A second SIGSTOP changes nothing.
 void Hold::release_stopped() {
-  signal_all(SIGSTOP);
+  try {
+    signal_all(SIGSTOP);
+  } catch (const Error& error) {
+    log::detail("{}", error.what());
+    signal_all(SIGSTOP);
+  }
   release();
 }
 
