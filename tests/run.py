@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness import coverage, schema
 from harness.plays import ALL_MODES, TESTS, Program, find_all
-from harness.suite import Result, Suite
+from harness.suite import Result, Suite, summarise
 
 
 def main() -> int:
@@ -81,18 +81,6 @@ def write_coverage(results: list[Result]) -> None:
         for inspected in result.inspected:
             seen.add(inspected)
     coverage.write(seen, root / "docs" / "field_coverage.md")
-
-
-def summarise(results: list[Result]) -> int:
-    counts = {outcome: sum(r.outcome == outcome for r in results) for outcome in ("passed", "failed", "skipped")}
-    failed = [result for result in results if result.outcome == "failed"]
-    unsteady = [result for result in results if result.is_unsteady]
-    if unsteady:
-        print("unsteady, to be mended:", *(result.text() for result in unsteady), sep="\n")
-    if failed:
-        print("failed:", *(result.text() for result in failed), sep="\n")  # again, where a reader looks first
-    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -78,8 +78,8 @@ engine::CheckpointResult take(const Options& options, const Common& common) {
     return engine::checkpoint(wanted);
   } catch (const Error& error) {
     if (kernel::canceled_by() != SIGALRM) throw;
-    throw Error(fmt::format("not done within the {} s of --timeout; {} goes on ({})", *options.timeout,
-                            fmt::format("process {}", options.pid), error.what()));
+    throw Error(fmt::format("not done within the {} s of --timeout; process {} goes on ({})", *options.timeout,
+                            options.pid, error.what()));
   }
 }
 

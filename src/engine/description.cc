@@ -21,15 +21,15 @@ namespace {
 
 constexpr size_t kSlots = 64;  // tasks of one process whose batches run at once
 
-std::string name_of(HostPid process) {
-  auto proc = kernel::ProcDir::open(process);
-  std::string comm = proc ? proc->try_read("comm").value_or("?") : "?";
+std::string name_of(const kernel::ProcDir& process) {
+  std::string comm = process.try_read("comm").value_or("?");
   if (comm.ends_with('\n')) comm.pop_back();
-  return fmt::format("process {} ({})", process.value, comm);
+  return fmt::format("process {} ({})", process.pid().value, comm);
 }
 
 std::string name_of(const tracee::HoldProblem& problem) {
-  std::string process = name_of(problem.process);
+  auto proc = kernel::ProcDir::open(problem.process);
+  std::string process = proc ? name_of(*proc) : fmt::format("process {} (?)", problem.process.value);
   return problem.thread == problem.process ? process : fmt::format("{}: thread {}", process, problem.thread.value);
 }
 
@@ -62,7 +62,7 @@ void Description::describe() {
                           fmt::format("unmount it, or mount it for all: umount {}", point), "namespaces"});
   }
   for (tracee::HeldProcess& process : hold_.processes()) {
-    resources::Place place(*this, name_of(process.pid));
+    resources::Place place(*this, name_of(process.proc));
     describe_skeleton(process);
     if (!process.tasks.empty() && process.dead_leader.empty()) {
       check_namespaces(process);

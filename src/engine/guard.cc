@@ -102,8 +102,7 @@ void Guard::fork() {
 void Guard::end() {
   if (pid_.value != 0) {
     ::kill(pid_.value, SIGKILL);
-    while (::waitpid(pid_.value, nullptr, __WALL) < 0 && errno == EINTR) {
-    }
+    kernel::reap(pid_.value);
     pid_ = {};
   }
   if (journal_ == nullptr) return;

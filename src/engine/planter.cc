@@ -11,6 +11,7 @@
 
 #include "kernel/clone.h"
 #include "kernel/pid_namespace.h"
+#include "kernel/signals.h"
 
 namespace cairn::engine {
 namespace {
@@ -50,10 +51,8 @@ bool enter_clocks(const std::string& offsets, Answer& answer) {
 // CLONE_CLEAR_SIGHAND resets handlers only: what cairn ignores, as nohup(1) and shells' background jobs do, would be
 // ignored by the tree as well.
 void reset_signals() {
-  constexpr struct {  // of the kernel, not what signal(2) of the C library would make of it
-    unsigned long handler, flags, restorer, mask;
-  } kDefault{};
-  for (int signal = 1; signal < _NSIG; ++signal)
+  constexpr kernel::SignalAction kDefault;  // not what signal(2) of the C library would make of it
+  for (int signal = 1; signal <= kernel::kSignals; ++signal)
     ::syscall(SYS_rt_sigaction, signal, &kDefault, nullptr, sizeof(kDefault.mask));
 }
 
@@ -140,9 +139,9 @@ class PlanterChild final : public InitChild {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     if (pid == 0) be_planter(request_, offsets_, space_);
-    if (pid < 0) *pidfd = -1;  // may have been stored
-    if (pid < 0) throw Error::system("start the first process of the restored tree (clone3)", static_cast<int>(-pid));
-    return {static_cast<pid_t>(pid)};
+    if (pid > 0) return {static_cast<pid_t>(pid)};
+    *pidfd = -1;  // may have been stored
+    throw Error::system("start the first process of the restored tree (clone3)", static_cast<int>(-pid));
   }
 
   EnvelopeSetup::Failure start_planter() const override {

@@ -12,6 +12,7 @@
 
 #include "engine/restoration.h"
 #include "kernel/clone.h"
+#include "kernel/signals.h"
 #include "tracee/batch_layout.h"
 
 namespace cairn::engine {
@@ -33,10 +34,9 @@ RemoteAddress syscall_instruction(const tracee::SharedSpace& space) {
 void wait_until_zombie(HostPid pid) {
   auto deadline = tracee::Clock::now() + kPatience;
   while (tracee::Clock::now() < deadline) {
-    auto proc = kernel::ProcDir::open(pid);
-    auto text = proc ? proc->try_read("stat") : std::nullopt;
-    if (!text) throw Error(fmt::format("zombie {} was reaped by another", pid.value));
-    if (kernel::parse_stat(*text).has_ended()) return;
+    auto stat = kernel::try_stat_of(pid);
+    if (!stat) throw Error(fmt::format("zombie {} was reaped by another", pid.value));
+    if (stat->has_ended()) return;
     std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
   throw Error(fmt::format("process {} did not end as its record says", pid.value));
@@ -44,13 +44,10 @@ void wait_until_zombie(HostPid pid) {
 
 // A child's death was told to its parent before anything of the parent's own signals was restored.
 void drain_child_signals(RestoredTask& parent, int exit_signal) {
-  tracee::Batch& batch = parent.room(1, 24);
-  uint64_t child_signals = uint64_t{1} << (SIGCHLD - 1);
-  if (exit_signal > 0) child_signals |= uint64_t{1} << (exit_signal - 1);
-  batch.try_call(SYS_rt_sigtimedwait, batch.put(child_signals), 0, batch.put(timespec{}), sizeof(child_signals));
+  uint64_t child_signals = kernel::signal_bit(SIGCHLD);
+  if (exit_signal > 0) child_signals |= kernel::signal_bit(exit_signal);
+  parent.take_pending(child_signals);
 }
-
-uint64_t signal_bit(int signal) { return uint64_t{1} << (signal - 1); }
 
 // signal(7)
 bool dumps_core(int signal) {
@@ -74,7 +71,7 @@ rlimit forbid_core(RestoredTask& task) {
 // Where the recorded one was sent to shows in what is pending still. SIGKILL takes effect at once, in the stop.
 void send_fatal_signal(RestoredTask& task, const image::Process& record) {
   int signal = WTERMSIG(record.exit_status());
-  if ((record.shared_pending() & signal_bit(signal)) != 0) {
+  if ((record.shared_pending() & kernel::signal_bit(signal)) != 0) {
     kernel::kill(task.process(), signal);
   } else {
     kernel::tgkill(task.process(), task.thread(), signal);
@@ -144,7 +141,7 @@ void Restoration::end(RecordId process) {
   state.registers.orig_rax = ~0ULL;
   state.registers.rdi = static_cast<uint64_t>(WEXITSTATUS(record.exit_status()));
   state.signal_mask = record.blocked();
-  if (WIFSIGNALED(record.exit_status())) state.signal_mask &= ~signal_bit(WTERMSIG(record.exit_status()));
+  if (WIFSIGNALED(record.exit_status())) state.signal_mask &= ~kernel::signal_bit(WTERMSIG(record.exit_status()));
   task.task().set_state(std::move(state));
   task.task().put_back();  // first: should we be killed meanwhile, it must not go on where it is now
   task.task().set_options(0);

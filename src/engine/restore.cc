@@ -43,16 +43,15 @@ class Checks final : public resources::CheckContext {
 
   // A name that was mistyped must not go unnoticed.
   void check_options() {
-    for (const std::string& path : options_.accept_changed) {
-      bool is_known = named_.contains(path);
-      add({"--accept-changed " + path, "the image must need this file, by its absolute path", is_known,
-           is_known ? "" : "no such file in the image"});
-    }
-    for (const auto& [name, given] : options_.inherit) {
+    auto check = [this](const char* option, const std::string& name, const char* needed, const char* missing) {
       bool is_known = named_.contains(name);
-      add({"--inherit " + name, "the image must have an external end of this name", is_known,
-           is_known ? "" : "no such end in the image"});
-    }
+      add({fmt::format("{} {}", option, name), needed, is_known, is_known ? "" : missing});
+    };
+    for (const std::string& path : options_.accept_changed)
+      check("--accept-changed", path, "the image must need this file, by its absolute path",
+            "no such file in the image");
+    for (const auto& [name, given] : options_.inherit)
+      check("--inherit", name, "the image must have an external end of this name", "no such end in the image");
   }
 
  private:

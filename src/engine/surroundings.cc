@@ -36,9 +36,8 @@ std::vector<HostPid> living_children(const kernel::ProcDir& process) {
   std::vector<HostPid> living;
   std::istringstream ids(process.try_read(fmt::format("task/{}/children", process.pid().value)).value_or(""));
   for (pid_t id = 0; ids >> id;) {
-    auto child = kernel::ProcDir::open({id});
-    auto text = child ? child->try_read("stat") : std::nullopt;
-    if (text && kernel::parse_stat(*text).state != 'Z') living.push_back({id});
+    auto child = kernel::try_stat_of({id});
+    if (child && !child->has_ended()) living.push_back({id});
   }
   return living;
 }
@@ -63,10 +62,10 @@ std::optional<kernel::ProcDir> init_of(HostPid process) {
   auto own = kernel::try_read_link_at(AT_FDCWD, "/proc/self/ns/pid");
   for (HostPid pid = process; pid.value > 1 && pid != self;) {
     auto proc = kernel::ProcDir::open(pid);
-    auto text = proc ? proc->try_read("stat") : std::nullopt;
-    if (!text || proc->try_read_link("ns/pid") == own) return std::nullopt;
+    auto stat = proc ? proc->try_stat() : std::nullopt;
+    if (!stat || proc->try_read_link("ns/pid") == own) return std::nullopt;
     if (is_init(*proc)) return proc;
-    pid = {kernel::parse_stat(*text).parent()};
+    pid = {stat->parent()};
   }
   return std::nullopt;
 }

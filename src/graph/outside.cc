@@ -130,10 +130,9 @@ void Outside::index_ids() {
 }
 
 void Outside::index_ids_of(const kernel::ProcDir& process) {
-  auto text = process.try_read("stat");
-  if (!text) return;
-  kernel::Stat stat = kernel::parse_stat(*text);
-  for (pid_t id : {process.pid().value, stat.group(), stat.session()}) ids_.try_emplace(id, process.pid());
+  auto stat = process.try_stat();
+  if (!stat) return;
+  for (pid_t id : {process.pid().value, stat->group(), stat->session()}) ids_.try_emplace(id, process.pid());
 }
 
 std::optional<Outside::Holder> Outside::user_of_id(pid_t id) {

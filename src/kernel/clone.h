@@ -4,8 +4,10 @@
 
 #include <sched.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 
 #include "kernel/seam.h"
@@ -37,6 +39,12 @@ inline constexpr uint64_t kCloneIntoCgroup = 1ull << 33;    // CLONE_INTO_CGROUP
 // pthread_atfork(3): not with CLONE_VM, which needs a stack of its own.
 inline long try_clone3(const CloneArguments& arguments) {
   return call("clone3", SYS_clone3, arg(&arguments), sizeof(arguments));
+}
+
+// Waits for the end of a fork of ours that nobody else is told of, past the seam.
+inline void reap(pid_t child) noexcept {
+  while (::waitpid(child, nullptr, __WALL) < 0 && errno == EINTR) {
+  }
 }
 
 // In a child that is a fork of a program with threads: plain system calls.

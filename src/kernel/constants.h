@@ -66,7 +66,6 @@ inline constexpr int kArchShstkUnlock = 0x5004;  // by ptrace only
 inline constexpr int kArchShstkStatus = 0x5005;
 
 // ptrace(2), linux/ptrace.h and linux/elf.h.
-inline constexpr int kPtraceSetSyscallUserDispatchConfig = 0x4210;  // 6.4
 inline constexpr int kPtraceGetSyscallUserDispatchConfig = 0x4211;  // 6.4
 inline constexpr int kPtraceSetSyscallInfo = 0x4212;                // 6.16
 inline constexpr int kNoteX86ShadowStack = 0x204;                   // NT_X86_SHSTK, 6.6

@@ -67,6 +67,16 @@ std::optional<std::vector<int>> ProcDir::try_list_numbers(const std::string& nam
   return sorted_numbers(*entries);
 }
 
+std::optional<Stat> ProcDir::try_stat() const {
+  auto text = try_read("stat");
+  return text ? std::optional(parse_stat(*text)) : std::nullopt;
+}
+
+std::optional<Stat> try_stat_of(HostPid pid) {
+  auto process = ProcDir::open(pid);
+  return process ? process->try_stat() : std::nullopt;
+}
+
 std::vector<HostPid> ProcDir::list_processes() {
   std::vector<HostPid> processes;
   for (int number : sorted_numbers(list_directory(cairn::kernel::open("/proc", kDirectory).get())))

@@ -155,6 +155,7 @@ class ProcDir {
   OwnedFd open_file(const std::string& name, int flags) const;
   std::vector<int> list_numbers(const std::string& name) const;  // task, fd: sorted
   std::optional<std::vector<int>> try_list_numbers(const std::string& name) const;
+  std::optional<Stat> try_stat() const;  // empty when it is gone
 
   std::vector<MapsEntry> maps() const { return parse_maps(read("maps")); }
   Stat stat() const { return parse_stat(read("stat")); }
@@ -165,5 +166,8 @@ class ProcDir {
   HostPid pid_;
   OwnedFd fd_;
 };
+
+// /proc/PID/stat of a process that isn't held; empty when there is none.
+std::optional<Stat> try_stat_of(HostPid pid);
 
 }  // namespace cairn::kernel

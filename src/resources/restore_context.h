@@ -1,6 +1,9 @@
 // What a kind can use while it restores. Implemented by the engine.
 #pragma once
 
+#include <sys/syscall.h>
+
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,6 +36,11 @@ class RestoredTask {
   tracee::Batch& room(size_t calls, size_t bytes = 0) {
     if (!batch_.fits(calls, bytes)) batch_.flush();
     return batch_;
+  }
+  // Takes one pending signal of this set away, if there is one.
+  void take_pending(uint64_t signals) {
+    tracee::Batch& batch = room(1, sizeof(signals) + sizeof(timespec));
+    batch.try_call(SYS_rt_sigtimedwait, batch.put(signals), 0, batch.put(timespec{}), sizeof(signals));
   }
 
  private:

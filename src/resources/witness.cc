@@ -47,8 +47,7 @@ bool joins(int name_space, int type) { return name_space < 0 || ::setns(name_spa
   long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
   if (pid == 0) stand(ids, line);
   ::close(line);
-  while (pid > 0 && ::waitpid(static_cast<pid_t>(pid), nullptr, __WALL) < 0 && errno == EINTR) {
-  }
+  if (pid > 0) kernel::reap(static_cast<pid_t>(pid));
   ::_exit(0);
 }
 
@@ -58,12 +57,6 @@ bool joins(int name_space, int type) { return name_space < 0 || ::setns(name_spa
   if (ids.pid_namespace >= 0) stand_in_namespaces(ids, line);
   kernel::keep_only(line);
   stand(ids, line);
-}
-
-// It comes when its line is closed.
-void wait_for_end(HostPid child) {
-  while (::waitpid(child.value, nullptr, __WALL) < 0 && errno == EINTR) {
-  }
 }
 
 }  // namespace
@@ -80,7 +73,7 @@ Witness::Witness(const WitnessIds& ids) {
   its.reset();
   ScopeGuard end([&] {
     line.reset();
-    wait_for_end({static_cast<pid_t>(child)});
+    kernel::reap(static_cast<pid_t>(child));
   });
   pid_t pid = 0;
   long size = kernel::checked("read from a witness", SYS_read, line.get(), kernel::arg(&pid), sizeof(pid));
@@ -91,8 +84,8 @@ Witness::Witness(const WitnessIds& ids) {
 }
 
 Witness::~Witness() {
-  line_.reset();
-  if (child_.value != 0) wait_for_end(child_);
+  line_.reset();  // which ends it
+  if (child_.value != 0) kernel::reap(child_.value);
 }
 
 }  // namespace cairn::resources

@@ -162,7 +162,7 @@ void Batch::write_slot(bool goes_on) {
   header.go_on = goes_on ? 1 : 0;
   header.signal = static_cast<uint32_t>(task_.batch_signal_);
   header.frame = space_.prepare_frame(task_, slot_).value;
-  header.mask = task_.batch_signal_ == 0 ? ~uint64_t{0} : ~(uint64_t{1} << (task_.batch_signal_ - 1));
+  header.mask = task_.batch_signal_ == 0 ? ~uint64_t{0} : ~kernel::signal_bit(task_.batch_signal_);
   const BatchSpace::Part parts[] = {{space_.slot_size() - round.arena.size(), round.arena.bytes()},
                                     {sizeof(SlotHeader), bytes_of(round.entries)},
                                     {0, std::as_bytes(std::span(&header, 1))}};
@@ -193,7 +193,7 @@ void Batch::send_off() {
 }
 
 void Batch::judge_signal(int signal) {
-  uint64_t bit = uint64_t{1} << (signal - 1);
+  uint64_t bit = kernel::signal_bit(signal);
   bool of_outsider = signal == task_.batch_signal_ || signal == SIGSTOP;
   // Where the task would have ignored it at once it is forgotten.
   if (signal == SIGSTOP || (signal == task_.batch_signal_ && (task_.state().signal_mask & bit) != 0))

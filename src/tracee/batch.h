@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "kernel/procfs.h"
+#include "kernel/signals.h"
 #include "tracee/batch_layout.h"
 #include "tracee/task.h"
 
@@ -54,7 +55,7 @@ class BatchSpace {
   virtual int end_signal(Task& task) = 0;
   // A call of a batch queues this signal for the tasks themselves: it can't end batches any more.
   void reserve_signal(int signal) {
-    if (signal > 0 && signal <= 64) reserved_signals_ |= uint64_t{1} << (signal - 1);
+    if (signal > 0 && signal <= 64) reserved_signals_ |= kernel::signal_bit(signal);
   }
   bool is_reserved(int signal) const { return signal > 0 && (reserved_signals_ >> (signal - 1) & 1) != 0; }
 

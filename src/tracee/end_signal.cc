@@ -3,14 +3,16 @@
 #include <csignal>
 #include <initializer_list>
 
+#include "kernel/signals.h"
+
 namespace cairn::tracee {
 namespace {
 
-uint64_t bit(int signal) { return uint64_t{1} << (signal - 1); }
+using kernel::signal_bit;
 
 uint64_t bits(std::initializer_list<int> signals) {
   uint64_t set = 0;
-  for (int signal : signals) set |= bit(signal);
+  for (int signal : signals) set |= signal_bit(signal);
   return set;
 }
 
@@ -23,9 +25,9 @@ constexpr int kQuietByDefault[] = {SIGURG, SIGWINCH, SIGCHLD};
 
 int first_of(uint64_t allowed) {
   for (int signal : kQuietByDefault)
-    if ((allowed & bit(signal)) != 0) return signal;
+    if ((allowed & signal_bit(signal)) != 0) return signal;
   for (int signal = 1; signal <= 64; ++signal)
-    if ((allowed & bit(signal)) != 0) return signal;
+    if ((allowed & signal_bit(signal)) != 0) return signal;
   return 0;
 }
 

@@ -15,9 +15,8 @@ namespace cairn::tracee {
 namespace {
 
 HostPid parent_of(HostPid pid) {
-  auto proc = kernel::ProcDir::open(pid);
-  auto text = proc ? proc->try_read("stat") : std::nullopt;
-  return {text ? kernel::parse_stat(*text).parent() : 0};
+  auto stat = kernel::try_stat_of(pid);
+  return {stat ? stat->parent() : 0};
 }
 
 bool is_ancestor_of_ours(HostPid root) {

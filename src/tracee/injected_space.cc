@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/scope_guard.h"
 #include "kernel/calls.h"
+#include "kernel/signals.h"
 #include "tracee/batch.h"
 #include "tracee/end_signal.h"
 #include "tracee/ptrace.h"
@@ -242,7 +243,7 @@ int InjectedSpace::end_signal(Task& task) {
     known->second = read_dispositions(proc->status());
   }
   uint64_t pending = 0;
-  for (const siginfo_t& info : task.pending_signals(false)) pending |= uint64_t{1} << (info.si_signo - 1);
+  for (const siginfo_t& info : task.pending_signals(false)) pending |= kernel::signal_bit(info.si_signo);
   Dispositions usable = known->second;
   usable.caught |= reserved_signals_;
   return harmless_end_signal(usable, task.state().signal_mask, pending);

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "base/scope_guard.h"
+#include "kernel/signals.h"
 #include "tracee/ptrace.h"
 #include "tracee/task.h"
 
@@ -18,7 +19,7 @@ bool is_delivery_of(int signal, int status) { return status >> 16 == 0 && WSTOPS
 
 // Up to the stop in which the signal is about to be delivered; blocked are all others.
 void Task::come_to_signal(int signal) {
-  if (!ptrace::set_mask(thread_, ~(uint64_t{1} << (signal - 1)))) fail_as_dead();
+  if (!ptrace::set_mask(thread_, ~kernel::signal_bit(signal))) fail_as_dead();
   do {
     go_on();
   } while (!is_delivery_of(signal, next_stop(Clock::now() + kPatience)));

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 
+#include "kernel/constants.h"
 #include "kernel/seam.h"
 
 namespace cairn::tracee::ptrace {
@@ -19,7 +20,6 @@ constexpr long kSeize = 0x4206, kInterrupt = 0x4207, kSetOptions = 0x4200, kGetE
 constexpr long kGetSignalInfo = 0x4202, kGetRegset = 0x4204, kSetRegset = 0x4205, kPeekSignals = 0x4209;
 constexpr long kGetMask = 0x420a, kSetMask = 0x420b;
 constexpr long kGetRseqConfiguration = 0x420f;  // Linux 5.13
-constexpr long kGetSyscallDispatch = 0x4211;    // Linux 6.4
 constexpr size_t kMaximumXstate = 16384;        // 11008 with AMX
 
 struct PeekArguments {  // struct __ptrace_peeksiginfo_args
@@ -136,8 +136,8 @@ bool has_syscall_dispatch(HostPid task) {
   struct {
     uint64_t mode, selector, offset, length;
   } configuration{};
-  long result = request("PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG", kGetSyscallDispatch, task, sizeof(configuration),
-                        kernel::arg(&configuration));
+  long result = request("PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG", kernel::kPtraceGetSyscallUserDispatchConfig, task,
+                        sizeof(configuration), kernel::arg(&configuration));
   return result == 0 && configuration.mode != 0;
 }
 

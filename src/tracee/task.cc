@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "kernel/procfs.h"
+#include "kernel/signals.h"
 #include "tracee/batch_layout.h"
 #include "tracee/ptrace.h"
 #include "tracee/refusal.h"
@@ -25,8 +26,6 @@ using std::chrono::seconds;
 
 constexpr auto kStopAgainTime = milliseconds(500);  // a task that we set going ourselves, with only short work to do
 constexpr auto kKillTime = seconds(20);
-
-uint64_t signal_bit(int signal) { return uint64_t{1} << (signal - 1); }
 
 }  // namespace
 
@@ -314,7 +313,7 @@ bool Task::put_back() {
 bool Task::has_deliverable_signal(uint64_t mask) const {
   for (bool shared : {false, true})
     for (const siginfo_t& info : pending_signals(shared))
-      if ((mask & signal_bit(info.si_signo)) == 0) return true;
+      if ((mask & kernel::signal_bit(info.si_signo)) == 0) return true;
   return false;
 }
 

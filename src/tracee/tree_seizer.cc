@@ -125,9 +125,8 @@ bool TreeSeizer::find_children() {
 // process has no thread to seize for a moment, and yet it isn't dead.
 bool TreeSeizer::is_settled(const HeldProcess& process) const {
   if (!process.tasks.empty() || refused_.contains(process.pid)) return true;
-  auto text = process.proc.try_read("stat");
-  if (!text) return true;
-  return kernel::parse_stat(*text).process_has_ended();
+  auto stat = process.proc.try_stat();
+  return !stat || stat->process_has_ended();
 }
 
 bool TreeSeizer::all_settled() const {
@@ -271,14 +270,13 @@ bool TreeSeizer::read_states() {
 }
 
 void TreeSeizer::describe(HeldProcess& process) const {
-  auto text = process.proc.try_read("stat");
-  if (!text) return;
-  kernel::Stat stat = kernel::parse_stat(*text);
-  process.parent = {stat.parent()};
-  process.zombie = stat.has_ended() && process.tasks.empty();
+  auto stat = process.proc.try_stat();
+  if (!stat) return;
+  process.parent = {stat->parent()};
+  process.zombie = stat->has_ended() && process.tasks.empty();
   std::ranges::sort(process.tasks, {},
                     [&](const Task& task) { return task.thread() == process.pid ? HostPid{0} : task.thread(); });
-  if (!process.zombie && stat.has_ended()) process.dead_leader.push_back(process.pid);
+  if (!process.zombie && stat->has_ended()) process.dead_leader.push_back(process.pid);
 }
 
 // What died while we looked and was reaped by its parent is no part of the tree any more.

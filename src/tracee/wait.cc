@@ -10,6 +10,7 @@
 #include <csignal>
 
 #include "kernel/procfs.h"
+#include "kernel/signals.h"
 #include "tracee/ptrace.h"
 
 namespace cairn::tracee::ptrace {
@@ -32,9 +33,8 @@ std::optional<WaitOutcome> look(HostPid task) {
 
 // A leader that dies before its threads is a zombie that wait4 doesn't report until they are gone.
 bool is_zombie(HostPid task) {
-  auto directory = kernel::ProcDir::open(task);
-  auto text = directory ? directory->try_read("stat") : std::nullopt;
-  return !text || kernel::parse_stat(*text).has_ended();
+  auto stat = kernel::try_stat_of(task);
+  return !stat || stat->has_ended();
 }
 
 // Blocks SIGCHLD in this thread for as long as it lives, so that the signal can be slept for.
@@ -52,7 +52,7 @@ class ChildSignal {
   static void change(int how, const uint64_t* set, uint64_t* before) {
     kernel::call("rt_sigprocmask", SYS_rt_sigprocmask, how, kernel::arg(set), kernel::arg(before), sizeof(*set));
   }
-  uint64_t set_ = uint64_t{1} << (SIGCHLD - 1);
+  uint64_t set_ = kernel::signal_bit(SIGCHLD);
   uint64_t before_ = 0;
 };
 

@@ -391,25 +391,36 @@ def deaths(play: Play, extent: Extent) -> None:
     sweep = Sweep(play, extent)
 
     def one(fault: str) -> End:
-        if not processes.state(play.root):
-            _start_again(sweep)
-        number = int(fault.split(":")[0])
+        number = _number_of_fresh(sweep, fault)
         victim = sweep.members()[number % len(sweep.members())]
-        end = faulty.run(play.cairn, fault, *sweep.arguments("resume"), at_stop=lambda: _kill(victim))
-        sweep.expect_code(end, 0, 1, 3)
-        if end.code == 0:
-            play.cairn.inspect(sweep.image)
-            sweep.expect_files(sweep.image)
-        else:
-            sweep.expect_files()
-        sweep.drop_image()
-        sweep.expect_unheld()
+        end = _disturb(sweep, fault, lambda: _kill(victim))
         sweep.expect_nothing_of_cairn()
         sweep.kill_tree()
         return end
 
     sweep.run_all((f"{n}:stop" for n in extent.numbers()), one)
     sweep.kill_tree()
+
+
+def _number_of_fresh(sweep: Sweep, fault: str) -> int:
+    """Of the call; there is a target for it."""
+    if not processes.state(sweep.play.root):
+        _start_again(sweep)
+    return int(fault.split(":")[0])
+
+
+def _disturb(sweep: Sweep, fault: str, act: Callable[[], None]) -> End:
+    """A checkpoint in whose middle something is done to the target."""
+    end = faulty.run(sweep.play.cairn, fault, *sweep.arguments("resume"), at_stop=act)
+    sweep.expect_code(end, 0, 1, 3)
+    if end.code == 0:
+        sweep.play.cairn.inspect(sweep.image)
+        sweep.expect_files(sweep.image)
+    else:
+        sweep.expect_files()
+    sweep.drop_image()
+    sweep.expect_unheld()
+    return end
 
 
 def _kill(pid: int) -> None:
@@ -433,19 +444,8 @@ def acts(play: Play, extent: Extent) -> None:
     sweep = Sweep(play, extent)
 
     def one(fault: str) -> End:
-        if not processes.state(play.root):
-            _start_again(sweep)
-        number = int(fault.split(":")[0])
-        act = list(ACTS)[number % len(ACTS)]
-        end = faulty.run(play.cairn, fault, *sweep.arguments("resume"), at_stop=lambda: os.kill(play.root, act))
-        sweep.expect_code(end, 0, 1, 3)
-        if end.code == 0:
-            play.cairn.inspect(sweep.image)
-            sweep.expect_files(sweep.image)
-        else:
-            sweep.expect_files()
-        sweep.drop_image()
-        sweep.expect_unheld()
+        act = list(ACTS)[_number_of_fresh(sweep, fault) % len(ACTS)]
+        end = _disturb(sweep, fault, lambda: os.kill(play.root, act))
         if end.struck:
             _expect_line(sweep, ACTS[act])
         sweep.expect_nothing_of_cairn()

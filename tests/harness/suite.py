@@ -148,6 +148,19 @@ class Suite:
         print(result.text() if result.outcome == "failed" else result.text().replace("\n ", ""), flush=True)
 
 
+def summarise(results: list[Result]) -> int:
+    """Tells again, where a reader looks first, what went wrong; the last line is the counts. An exit code."""
+    counts = {outcome: sum(r.outcome == outcome for r in results) for outcome in ("passed", "failed", "skipped")}
+    failed = [result for result in results if result.outcome == "failed"]
+    unsteady = [result for result in results if result.is_unsteady]
+    if unsteady:
+        print("unsteady, to be mended:", *(result.text() for result in unsteady), sep="\n")
+    if failed:
+        print("failed:", *(result.text() for result in failed), sep="\n")
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    return 1 if failed else 0
+
+
 def _result_of(running: _Running, timed_out: bool) -> Result:
     seconds = time.monotonic() - running.begin
     if timed_out:

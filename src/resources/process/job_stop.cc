@@ -11,6 +11,7 @@
 #include <csignal>
 #include <map>
 
+#include "kernel/signals.h"
 #include "resources/kind.h"
 #include "resources/process/job_stop.pb.h"
 
@@ -78,9 +79,7 @@ class JobStopKind final : public AttributeKind<image::JobStop, Level::kProcess> 
     if (waits) {
       parent.room(1).call(SYS_waitid, P_PID, child, 0, WSTOPPED | WNOHANG | __WALL, 0);
     }
-    uint64_t child_signal = uint64_t{1} << (SIGCHLD - 1);
-    tracee::Batch& batch = parent.room(1, sizeof(child_signal) + sizeof(timespec));
-    batch.try_call(SYS_rt_sigtimedwait, batch.put(child_signal), 0, batch.put(timespec{}), sizeof(child_signal));
+    parent.take_pending(kernel::signal_bit(SIGCHLD));
   }
 };
 

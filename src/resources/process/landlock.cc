@@ -20,6 +20,7 @@
 #include "resources/kind.h"
 #include "resources/own_rights.h"
 #include "resources/process/landlock.pb.h"
+#include "resources/security_label.h"
 #include "resources/witness.h"
 
 namespace cairn::resources {
@@ -47,20 +48,6 @@ bool may_look_at_cairn(const KeyValues& status) {
   const KeyValues& own = own_status();
   return kDumpable && all_are(own.numbers("Uid"), status.numbers("Uid").at(0)) &&
          all_are(own.numbers("Gid"), status.numbers("Gid").at(0)) && (own.hex("CapPrm") & ~status.hex("CapPrm")) == 0;
-}
-
-std::string label_in(int directory, const char* path) {
-  auto file = kernel::try_open_at(directory, path, O_RDONLY);
-  std::string label(4096, '\0');
-  long size =
-      !file ? 0
-            : kernel::call("read", SYS_read, file->get(), kernel::arg(label.data()), static_cast<long>(label.size()));
-  label.resize(size < 0 ? 0 : static_cast<size_t>(size));
-  return label;
-}
-
-bool has_own_label(const TaskView& task) {
-  return label_in(task.proc().fd(), "attr/current") == label_in(AT_FDCWD, "/proc/self/attr/current");
 }
 
 // Those of one checkpoint, by the ids and the pid namespace that they share with a task.
@@ -107,7 +94,7 @@ class LandlockKind final : public AttributeKind<image::Landlock, Level::kTask> {
     std::optional<tracee::Pending> seen;
     if (in_own_pid_namespace(task.status())) seen = look_at(context, task, batch, {::getpid()});
     return [&context, &task, &batch, may_look, seen]() -> std::optional<image::Landlock> {
-      if ((seen && !seen->failed()) || !has_own_label(task)) return {};
+      if ((seen && !seen->failed()) || label_of(task.proc()) != own_label()) return {};
       if (may_look ? seen->value() == -EPERM : is_kept_from_witness(context, task, batch)) refuse(context, task);
       return {};
     };

@@ -3,18 +3,16 @@
 // phantom, has left nothing but its id in the sessions and groups of others.
 #include <sys/syscall.h>
 
+#include "kernel/signals.h"
 #include "resources/kind.h"
 
 namespace cairn::resources {
 namespace {
 
-constexpr int kSignals = 64;
+using kernel::kSignals, kernel::signal_bit;
+
 constexpr uint64_t kIgnore = 1;    // SIG_IGN
 constexpr uint64_t kNeverRun = 2;  // any handler: the task is about to end
-
-struct KernelAction {  // struct sigaction of the kernel, x86-64
-  uint64_t handler = 0, flags = 0, restorer = 0, mask = 0;
-};
 
 class ProcessKind final : public TypedKind<image::Process> {
  public:
@@ -33,9 +31,9 @@ class ProcessKind final : public TypedKind<image::Process> {
   static void end(RestoreContext& context, const Record& record, const image::Process& state) {
     RestoredTask& task = context.actor_of(record.id);
     for (int signal = 1; signal <= kSignals; ++signal) {
-      if (((state.ignored() | state.caught()) & bit(signal)) == 0) continue;
-      KernelAction action;
-      action.handler = (state.ignored() & bit(signal)) != 0 ? kIgnore : kNeverRun;
+      if (((state.ignored() | state.caught()) & signal_bit(signal)) == 0) continue;
+      kernel::SignalAction action;
+      action.handler = (state.ignored() & signal_bit(signal)) != 0 ? kIgnore : kNeverRun;
       tracee::Batch& batch = task.room(1, sizeof(action));
       batch.call(SYS_rt_sigaction, signal, batch.put(action), 0, sizeof(action.mask));
     }
@@ -46,13 +44,11 @@ class ProcessKind final : public TypedKind<image::Process> {
   // Only what is blocked: anything else could be taken for the cause of its death.
   static void leave_pending(RestoredTask& task, const image::Process& state) {
     for (int signal = 1; signal <= kSignals; ++signal) {
-      if ((state.blocked() & bit(signal)) == 0) continue;
-      if ((state.shared_pending() & bit(signal)) != 0) task.room(1).call(SYS_kill, state.pid(), signal);
-      if ((state.pending() & bit(signal)) != 0) task.room(1).call(SYS_tkill, state.pid(), signal);
+      if ((state.blocked() & signal_bit(signal)) == 0) continue;
+      if ((state.shared_pending() & signal_bit(signal)) != 0) task.room(1).call(SYS_kill, state.pid(), signal);
+      if ((state.pending() & signal_bit(signal)) != 0) task.room(1).call(SYS_tkill, state.pid(), signal);
     }
   }
-
-  static uint64_t bit(int signal) { return uint64_t{1} << (signal - 1); }
 
   static bool root_starts_session(RestoreContext& context, const Record& record) {
     return context.tree().root().id == record.id && context.root_starts_session();

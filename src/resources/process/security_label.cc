@@ -1,5 +1,7 @@
 // The label that a Linux security module (SELinux, AppArmor, Smack) has given a task: /proc/TID/attr/current. It comes
 // from what was executed, and tasks of a restore have cairn's own: equal labels are a precondition.
+#include "resources/security_label.h"
+
 #include "resources/kind.h"
 #include "resources/process/security_label.pb.h"
 
@@ -11,7 +13,6 @@ std::string trimmed(std::string label) {
   return label;
 }
 
-// Empty without such a module: the file then gives EINVAL.
 std::optional<std::string> try_read_label(int directory, const std::string& path) {
   auto file = kernel::try_open_at(directory, path, O_RDONLY);
   if (!file) return {};
@@ -22,17 +23,12 @@ std::optional<std::string> try_read_label(int directory, const std::string& path
   return trimmed(label);
 }
 
-const std::optional<std::string>& own_label() {
-  static const auto kLabel = try_read_label(AT_FDCWD, "/proc/self/attr/current");
-  return kLabel;
-}
-
 class SecurityLabelKind final : public AttributeKind<image::SecurityLabel, Level::kTask> {
  public:
   Reading<image::SecurityLabel> describe(DescribeContext&, const TaskView& task, tracee::Batch&) const override {
     std::optional<image::SecurityLabel> state;
     if (own_label())
-      if (auto label = try_read_label(task.proc().fd(), "attr/current")) state.emplace().set_label(*label);
+      if (auto label = label_of(task.proc())) state.emplace().set_label(*label);
     return [state] { return state; };
   }
 
@@ -46,6 +42,13 @@ class SecurityLabelKind final : public AttributeKind<image::SecurityLabel, Level
 };
 
 }  // namespace
+
+std::optional<std::string> label_of(const kernel::ProcDir& task) { return try_read_label(task.fd(), "attr/current"); }
+
+const std::optional<std::string>& own_label() {
+  static const auto kLabel = try_read_label(AT_FDCWD, "/proc/self/attr/current");
+  return kLabel;
+}
 
 const Kind& security_label_kind() {
   static const SecurityLabelKind kKind;

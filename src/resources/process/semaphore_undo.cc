@@ -68,8 +68,9 @@ class SemaphoreUndoKind final : public RefusedAttributeKind<image::SemaphoreUndo
   void refuse(DescribeContext& context, const TaskView& task) const override {
     if (kernel::try_kcmp({::getpid()}, task.thread(), KCMP_SYSVSEM) <= 0) return;
     bool has_threads = task.process().tasks.size() > 1;
+    int64_t begin = begin_of(task.stat());
     for (const SemaphoreSet& set : context.once<SemaphoreSets>().sets) {
-      if (set.used < begin_of(task.stat())) continue;
+      if (set.used < begin) continue;
       if (has_threads && !is_used_in_tree(context, set)) continue;
       context.obstacle(
           fmt::format("it may have changed semaphores of set {} that are to be undone at its end (SEM_UNDO)", set.id),

@@ -56,10 +56,7 @@ class TaskKind final : public TypedKind<image::Task> {
   }
 
   static User user_of(pid_t id) {
-    if (auto proc = kernel::ProcDir::open(HostPid{id})) {
-      auto text = proc->try_read("stat");
-      if (text) return user_as_told(kernel::parse_stat(*text));
-    }
+    if (auto stat = kernel::try_stat_of({id})) return user_as_told(*stat);
     // An id that lives on as a group or session has no /proc entry.
     if (kernel::call("kill", SYS_kill, -id, 0) != -ESRCH) return {"in use as a process group", is_dead_group(id)};
     return {};
@@ -74,11 +71,8 @@ class TaskKind final : public TypedKind<image::Task> {
 
   static bool is_dead_group(pid_t id) {
     for (HostPid pid : kernel::ProcDir::list_processes()) {
-      auto proc = kernel::ProcDir::open(pid);
-      auto text = proc ? proc->try_read("stat") : std::nullopt;
-      if (!text) continue;
-      kernel::Stat stat = kernel::parse_stat(*text);
-      if (stat.group() == id && !stat.process_has_ended()) return false;
+      auto stat = kernel::try_stat_of(pid);
+      if (stat && stat->group() == id && !stat->process_has_ended()) return false;
     }
     return true;
   }

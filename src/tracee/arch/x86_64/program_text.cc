@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "kernel/calls.h"
+#include "kernel/signals.h"
 
 namespace cairn::tracee {
 namespace {
@@ -150,7 +151,7 @@ ProgramText find_program_text(const Task& task, const std::vector<MapsEntry>& ma
 }
 
 bool is_in_text_call(const Task& task, const CpuState& state) {
-  constexpr uint64_t kEverything = ~(uint64_t{1} << (SIGKILL - 1) | uint64_t{1} << (SIGSTOP - 1));
+  constexpr uint64_t kEverything = ~(kernel::signal_bit(SIGKILL) | kernel::signal_bit(SIGSTOP));
   if (state.signal_mask != kEverything) return false;
   std::string around = read_code<5>(task.thread(), state.registers.rip - kSyscall.size());
   bool before = around.ends_with(kSyscallReturn), behind = around.starts_with(kSyscallReturn);
