@@ -1,5 +1,7 @@
 #include "tracee/batch.h"
 
+#include <sched.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -121,7 +123,7 @@ void Batch::forward(const Pending& result, size_t argument_offset) {
   collecting().entries.push_back(move);
 }
 
-Pending Batch::add(long number, std::vector<Arg> args, bool may_fail) {
+Pending Batch::add(long number, std::vector<Arg> args, uint32_t flags) {
   CAIRN_ASSERT(args.size() <= 6);
   std::vector<SlotEntry>& entries = collecting().entries;
   size_t forwards = static_cast<size_t>(std::ranges::count_if(args, [](const Arg& arg) { return arg.forward; }));
@@ -129,7 +131,7 @@ Pending Batch::add(long number, std::vector<Arg> args, bool may_fail) {
   CAIRN_ASSERT(entry_offset(index + 1) + collecting().arena.size() <= space_.slot_size());
   SlotEntry entry;
   entry.number = static_cast<uint32_t>(number);
-  entry.flags = may_fail ? kMayFail : 0;
+  entry.flags = flags;
   for (size_t n = 0; n < args.size(); ++n) {
     entry.args[n] = args[n].value;
     if (args[n].forward) forward(*args[n].forward, entry_offset(index) + kArgumentsOffset + n * sizeof(uint64_t));
@@ -137,6 +139,14 @@ Pending Batch::add(long number, std::vector<Arg> args, bool may_fail) {
   entries.push_back(entry);
   if (int signal = queued_signal(number, entry.args); signal != 0) space_.reserve_signal(signal);
   return {this, round_, index};
+}
+
+// The child shares the descriptor table until it has one of its own, so that nothing is closed or kept open by it. The
+// wait names a child: with a failed clone's negative number waitid(2) does nothing.
+void Batch::fork_away(OnBirth on_birth) {
+  on_birth_ = std::move(on_birth);
+  Pending child = add(SYS_clone, {Arg(CLONE_FILES), Arg(0), Arg(0), Arg(0), Arg(0)}, kForksAway);
+  call(SYS_waitid, P_PID, child, 0, WEXITED | __WALL, 0);
 }
 
 const Batch::Round& Batch::flushed(size_t round) const {
@@ -202,10 +212,25 @@ void Batch::judge_signal(int signal) {
   throw Error(fmt::format("{}: signal {} ({}) in the middle of a batch", task_.name(), signal, sigabbrev_np(signal)));
 }
 
+// The task stands still meanwhile, and goes on whatever comes of it.
+void Batch::tell_birth(int status) {
+  if (status >> 16 != PTRACE_EVENT_CLONE || !on_birth_) return;
+  try {
+    auto child = ptrace::event_message(task_.thread());
+    if (!child) task_.fail_as_dead();
+    on_birth_({static_cast<pid_t>(*child)});
+  } catch (...) {
+    birth_failure_ = std::current_exception();
+  }
+}
+
 // Judges a stop: is it the end? Group stops are reported again when a stopped task is set going; they change nothing.
 bool Batch::is_end(int status) {
   int signal = WSTOPSIG(status);
-  if (status >> 16 != 0) return false;
+  if (status >> 16 != 0) {
+    tell_birth(status);
+    return false;
+  }
   auto ip = ptrace::peek_register(task_.thread(), offsetof(user_regs_struct, rip));
   if (!ip) task_.fail_as_dead();
   if (signal == (SIGTRAP | ptrace::kSyscallStop)) {
@@ -248,6 +273,7 @@ void Batch::read_slot() {
 }
 
 void Batch::check() const {
+  if (birth_failure_) std::rethrow_exception(birth_failure_);
   const Round& round = rounds_[round_ - 1];
   if (round.done == round.entries.size()) return;
   const SlotEntry& failed = round.entries[round.done];

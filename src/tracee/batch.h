@@ -14,6 +14,8 @@
 
 #include <cstddef>
 #include <cstring>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -176,12 +178,19 @@ class Batch {
   // uses).
   template <typename... Args>
   Pending call(long number, Args&&... args) {
-    return add(number, {Arg(std::forward<Args>(args))...}, false);
+    return add(number, {Arg(std::forward<Args>(args))...}, 0);
   }
   template <typename... Args>
   Pending try_call(long number, Args&&... args) {
-    return add(number, {Arg(std::forward<Args>(args))...}, true);
+    return add(number, {Arg(std::forward<Args>(args))...}, kMayFail);
   }
+
+  // A fork that the task does not notice: when the batch has ended the child has too, and was waited for. Before it
+  // ends it forks once more; that child has no descriptors, is in a session of its own, is left to the nearest
+  // sub-reaper, and ends at once. `on_birth` is told the first child's id and may hold both as their tracer; when it
+  // throws, so does flush().
+  using OnBirth = std::function<void(HostPid)>;
+  void fork_away(OnBirth on_birth);
 
   // Copies bytes into the slot; valid for calls of this round.
   RemoteAddress put(const void* data, size_t size);
@@ -237,7 +246,7 @@ class Batch {
     size_t done = 0;  // entries that were executed
   };
 
-  Pending add(long number, std::vector<Arg> args, bool may_fail);
+  Pending add(long number, std::vector<Arg> args, uint32_t flags);
   void forward(const Pending& result, size_t argument_offset);
   size_t reserve(size_t size);         // offset in the slot
   size_t reserve_output(size_t size);  // the same for space that is read back
@@ -252,6 +261,7 @@ class Batch {
   void finish();
   bool is_end(int status);
   void judge_signal(int signal);
+  void tell_birth(int status);
   void read_slot();
   void check() const;
 
@@ -260,6 +270,8 @@ class Batch {
   Task& task_;
   size_t round_ = 0;
   std::vector<Round> rounds_;
+  OnBirth on_birth_;
+  std::exception_ptr birth_failure_;
 };
 
 template <typename T>

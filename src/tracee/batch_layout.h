@@ -33,6 +33,7 @@ static_assert(sizeof(SlotEntry) == 64);
 
 constexpr uint32_t kMoveNumber = ~uint32_t{0};  // args: offset in the slot to read from, offset to write to
 constexpr uint32_t kMayFail = 1;
+constexpr uint32_t kForksAway = 2;  // a clone(2) whose child ends by itself
 
 // The first page of a batch mapping opens with this, so that a later cairn recognises what a killed one left behind
 // (the name [anon:cairn] needs CONFIG_ANON_VMA_NAME).

@@ -117,6 +117,7 @@ class Task {
  private:
   friend class Batch;
   friend class InjectedSpace;
+  friend class Snapshot;
   friend class TextCaller;
   friend class TreeSeizer;
   Task(HostPid process, HostPid thread, unsigned options) : process_(process), thread_(thread), options_(options) {}

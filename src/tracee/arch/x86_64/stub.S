@@ -35,6 +35,9 @@ cairn_stub_start:
         mov     40(%rbx), %r8
         mov     48(%rbx), %r9
         syscall
+        test    %rax, %rax
+        jz      .Lzero
+.Lresult:
         mov     %rax, 56(%rbx)
         cmp     $-4095, %rax
         jb      .Ladvance
@@ -60,6 +63,30 @@ cairn_stub_signalled_end:
         jnz     cairn_stub_start
         mov     24(%r15), %rsp
         mov     $15, %eax                       # rt_sigreturn
+        syscall
+        ud2
+.Lzero:
+        testb   $2, 4(%rbx)                     # forks away: this is the copy
+        jz      .Lresult
+        mov     $112, %eax                      # setsid
+        syscall
+        mov     $436, %eax                      # close_range(0, ~0, CLOSE_RANGE_UNSHARE)
+        xor     %edi, %edi
+        mov     $-1, %esi
+        mov     $2, %edx
+        syscall
+        test    %eax, %eax
+        jnz     .Lcopy_ends                     # it must not keep descriptors open
+        mov     $56, %eax                       # clone, without a signal for the end
+        xor     %edi, %edi
+        xor     %esi, %esi
+        xor     %edx, %edx
+        xor     %r10d, %r10d
+        xor     %r8d, %r8d
+        syscall
+.Lcopy_ends:
+        mov     $231, %eax                      # exit_group(0)
+        xor     %edi, %edi
         syscall
         ud2
 .Lmove:

@@ -1,0 +1,50 @@
+#include "tracee/snapshot.h"
+
+#include <sys/ptrace.h>
+
+#include <optional>
+
+#include "tracee/ptrace.h"
+
+namespace cairn::tracee {
+namespace {
+
+constexpr auto kBirthTime = std::chrono::seconds(20);
+
+}  // namespace
+
+void Snapshot::arrive(Task& task, Deadline deadline) {
+  if (task.wait_until_stopped(deadline) != Task::Arrival::kStopped)
+    throw Error(fmt::format("{}, a fork for a snapshot, did not stop at its birth", task.name()));
+}
+
+// `between` ends as soon as it has made the copy. From its first stop on it dies with us, and so does what it makes.
+Task Snapshot::hold_copy(HostPid between_id, unsigned options, Deadline deadline) {
+  Task between = Task::adopt(between_id, between_id, options | PTRACE_O_EXITKILL);
+  arrive(between, deadline);
+  if (!between.try_suspend_seccomp()) between.set_options(between.options_);
+  between.go_on();
+  if (between.next_stop(deadline) >> 16 != PTRACE_EVENT_CLONE)
+    throw Error(fmt::format("{}, a fork for a snapshot, stopped unexpectedly", between.name()));
+  auto copy_id = ptrace::event_message(between_id);
+  if (!copy_id) between.fail_as_dead();
+  HostPid id{static_cast<pid_t>(*copy_id)};
+  Task copy = Task::adopt(id, id, between.options_);
+  arrive(copy, deadline);
+  between.go_on();
+  if (ptrace::wait_for_stop(between_id, deadline).what != ptrace::Waited::kGone)
+    throw Error(fmt::format("{}, a fork for a snapshot, did not end", between.name()));
+  between.forget();
+  return copy;
+}
+
+Snapshot Snapshot::take(Task& task, BatchSpace& space, size_t slot) {
+  std::optional<Task> copy;
+  Batch batch(space, slot, task);
+  batch.fork_away([&](HostPid between) { copy = hold_copy(between, task.options_, Clock::now() + kBirthTime); });
+  batch.flush();
+  CAIRN_ASSERT(copy);
+  return Snapshot(std::move(*copy));
+}
+
+}  // namespace cairn::tracee
