@@ -24,7 +24,7 @@ _cairn() {
 
   local options
   case $command in
-    checkpoint) options="--output --replace --then --timeout --external $common" ;;
+    checkpoint) options="--output --replace --then --live --no-live --timeout --external $common" ;;
     restore | restart)
       options="--detach --sibling --new-pids --pidfile --accept-changed --inherit --dry-run $common"
       ;;

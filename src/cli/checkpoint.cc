@@ -1,4 +1,5 @@
-// cairn checkpoint [--output DIR] [--replace] [--then resume|kill|stop] [--timeout SECONDS] [--external NAME]... PID
+// cairn checkpoint [--output DIR] [--replace] [--then resume|kill|stop] [--live|--no-live] [--timeout SECONDS]
+//   [--external NAME]... PID
 #include "engine/checkpoint.h"
 
 #include <signal.h>
@@ -21,6 +22,7 @@ struct Options {
   std::string output;
   bool replace = false;
   std::string then = "resume";
+  bool live = false, no_live = false;
   std::optional<double> timeout;
   std::vector<std::string> external;
 };
@@ -33,6 +35,8 @@ constexpr const char* kExamples = R"(Examples:
       Save process 4242 and all its descendants to ./COMM-4242.cairn; they go on.
   cairn checkpoint --output /backup/job.cairn --replace 4242
       Save to a chosen place; an image that is there is replaced, in one atomic step.
+  cairn checkpoint --live 4242
+      Save from a snapshot: the pause does not last until the memory is written.
   cairn checkpoint --then kill 4242
       Save, and end the processes once the image is complete.
 
@@ -42,6 +46,11 @@ In each case but 0 the processes go on unharmed and no image is left.)";
 engine::Then then(const Options& options) {
   if (options.then == "kill") return engine::Then::kKill;
   return options.then == "stop" ? engine::Then::kStop : engine::Then::kResume;
+}
+
+engine::Live live(const Options& options) {
+  if (options.live) return engine::Live::kAlways;
+  return options.no_live ? engine::Live::kNever : engine::Live::kAuto;
 }
 
 std::string result_text(const engine::CheckpointResult& result) {
@@ -56,6 +65,7 @@ std::string result_json(const engine::CheckpointResult& result) {
       .number("processes", static_cast<int64_t>(result.processes))
       .number("threads", static_cast<int64_t>(result.threads))
       .number("bytes", static_cast<int64_t>(result.bytes))
+      .number("snapshots", static_cast<int64_t>(result.snapshots))
       .number("pause_ns", result.pause.count())
       .number("total_ns", result.total.count())
       .str();
@@ -71,6 +81,7 @@ engine::CheckpointResult take(const Options& options, const Common& common) {
   wanted.output = options.output;
   wanted.existing = options.replace ? image::Existing::kReplace : image::Existing::kRefuse;
   wanted.then = then(options);
+  wanted.live = live(options);
   wanted.timeout = to_milliseconds(options.timeout.value_or(kUsualTimeout));
   wanted.external = {options.external.begin(), options.external.end()};
   wanted.progress = progress.callback();
@@ -103,6 +114,9 @@ Run declare_checkpoint(CLI::App& app) {
   app.add_option("--then", options->then, "What the processes do afterwards: resume (the default), kill or stop")
       ->type_name("ACTION")
       ->check(CLI::IsMember({"resume", "kill", "stop"}));
+  CLI::Option* live = app.add_flag(
+      "--live", options->live, "Let the processes go on before their memory is written, by a snapshot of all of it");
+  app.add_flag("--no-live", options->no_live, "Hold them until their memory is written")->excludes(live);
   add_timeout(app, options->timeout,
               "Give up, and put everything back, after this time; by default 10 s, and as long as the memory takes");
   add_external(app, options->external);

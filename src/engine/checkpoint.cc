@@ -84,15 +84,26 @@ void describe_at_good_moment(Checkpoint& checkpoint, Clock::time_point deadline)
 
 class Capture final : public resources::CaptureContext {
  public:
-  Capture(Description& description, image::PageWriter& pages) : description_(description), pages_(pages) {}
+  Capture(Description& description, const Snapshots& snapshots, image::PageWriter& pages)
+      : description_(description),
+        snapshots_(snapshots),
+        pages_(pages),
+        shared_pages_(description.records().of_kind("mm").size()) {}
   image::PageWriter& pages() override { return pages_; }
   memory::SharedPages& shared_pages() override { return shared_pages_; }
   tracee::HeldProcess& process_of(RecordId record) override { return description_.process_of(record); }
+  std::optional<HostPid> snapshot_of(RecordId mm) const override { return snapshots_.of(mm); }
+  void defer(std::function<void()> capture) override { deferred_.push_back(std::move(capture)); }
+  void capture_deferred() {
+    for (const auto& capture : deferred_) capture();
+  }
 
  private:
   Description& description_;
+  const Snapshots& snapshots_;
   image::PageWriter& pages_;
   memory::SharedPages shared_pages_;
+  std::vector<std::function<void()>> deferred_;
 };
 
 }  // namespace
@@ -174,7 +185,9 @@ void Checkpoint::let_go() {
 
 void Checkpoint::capture() {
   state_->writer->set_head(make_head(state_->command, *state_->description));
-  Capture context(*state_->description, state_->writer->pages());
+  Snapshots snapshots;
+  if (state_->options.then == Then::kResume) snapshots.take(*state_->hold, *state_->description, state_->options.live);
+  Capture context(*state_->description, snapshots, state_->writer->pages());
   ProgressReporter reporter(state_->options.progress, [&] {
     return Progress{"capture", state_->writer->pages().bytes()};
   });
@@ -188,8 +201,10 @@ void Checkpoint::capture() {
     state_->result.processes += 1;
     state_->result.threads += process.tasks.size();
   }
+  state_->result.snapshots = snapshots.count();
   // From here on the target isn't needed; unless it is to end, it may go on.
   if (state_->options.then == Then::kResume) state_->hold->release();
+  context.capture_deferred();
 }
 
 void Checkpoint::prepare() {

@@ -10,6 +10,7 @@
 
 #include "base/ids.h"
 #include "engine/progress.h"
+#include "engine/snapshots.h"
 #include "graph/obstacle.h"
 #include "image/writer.h"
 
@@ -22,6 +23,7 @@ struct CheckpointOptions {
   std::string output;  // empty: ./COMM-PID.cairn
   image::Existing existing = image::Existing::kRefuse;
   Then then = Then::kResume;
+  Live live = Live::kAuto;                    // of a tree that goes on
   std::chrono::milliseconds timeout{10'000};  // for holding the tree, and for obstacles that may go away by themselves
   std::set<std::string> external;             // links of descriptors that are ends outside the tree
   ProgressCallback progress;                  // may be empty
@@ -30,6 +32,7 @@ struct CheckpointOptions {
 struct CheckpointResult {
   std::string image;
   size_t processes = 0, threads = 0;
+  size_t snapshots = 0;              // address spaces that were written while the tree went on
   uint64_t bytes = 0;                // of the image
   std::chrono::nanoseconds pause{};  // from the first task that stopped to the release of the last
   std::chrono::nanoseconds total{};
@@ -43,7 +46,7 @@ class Checkpoint {
 
   void hold();      // every task is in a stop; nothing has been read before. Again after let_go()
   void describe();  // all records, all obstacles; nothing has been written. Throws graph::Refused
-  void capture();   // bulk bytes are in the partial image; the target is not needed after this
+  void capture();   // bulk bytes are in the partial image; a tree that is to go on has been let go
   void prepare();   // records are written too
   void commit();    // the image exists
   void release();   // as options.then says; kill and stop only after the commit

@@ -26,9 +26,11 @@ class Description final : public resources::DescribeContext {
   void describe();
 
   graph::RecordSet& records() override { return records_; }
+  const graph::RecordSet& records() const { return records_; }
   resources::ToggleJournal* toggle_journal() override { return &guard_; }
   const std::vector<graph::Obstacle>& obstacles() const { return obstacles_; }
   RecordId root() const { return root_; }
+  RecordId record_of(HostPid process) const { return processes_.at(process); }
   // Our duplicate of a description or the handle of an object; -1 when there is none.
   int fd(RecordId record) const;
   // The held process whose task acts for a shared structure.

@@ -27,6 +27,7 @@ std::optional<uint64_t> place_of(std::span<const Extent> extents, uint64_t addre
 }  // namespace
 
 Extents SharedPages::store(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages) {
+  if (!several_ && std::ranges::none_of(ranges, &SourceRange::pinnable)) return store_pages(process, ranges, pages);
   OwnedFd pagemap = kernel::open(fmt::format("/proc/{}/pagemap", process.value), O_RDONLY);
   std::vector<SourceRange> to_store;
   std::vector<SharedPage> new_shared;
@@ -45,7 +46,7 @@ Extents SharedPages::store(HostPid process, std::span<const SourceRange> ranges,
       for (size_t i = 0; i < count; ++i) {
         uint64_t address = at + i * kPageSize;
         bool shared = kernel::pagemap_present(entries[i]) && !kernel::pagemap_exclusive(entries[i]);
-        uint64_t frame = shared ? kernel::pagemap_frame(entries[i]) : 0;
+        uint64_t frame = shared && several_ ? kernel::pagemap_frame(entries[i]) : 0;
         if (frame == 0) {
           store_page(address, range.pinnable && !shared);
         } else if (auto place = offsets_.find(frame); place != offsets_.end()) {

@@ -11,6 +11,9 @@ namespace cairn::memory {
 
 class SharedPages {
  public:
+  // In how many address spaces a page may be met again; with one there is nothing to remember.
+  explicit SharedPages(size_t address_spaces) : several_(address_spaces > 1) {}
+
   // Stores these ranges (ascending) of a stopped process; pages of zeros are left out. A page that is shared is never
   // pinned, whatever its range says.
   Extents store(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages);
@@ -19,6 +22,7 @@ class SharedPages {
   struct SharedPage {
     uint64_t address, frame;
   };
+  bool several_;
   std::unordered_map<uint64_t, uint64_t> offsets_;  // frame number -> place in the page file
   std::unordered_map<uint64_t, bool> zeros_;        // frames that hold nothing but zeros
 };

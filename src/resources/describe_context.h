@@ -209,6 +209,11 @@ class CaptureContext {
   virtual memory::SharedPages& shared_pages() = 0;
   // The held process whose task acts for a shared structure.
   virtual tracee::HeldProcess& process_of(RecordId record) = 0;
+  // A process whose memory is a copy of this address space (tracee/snapshot.h), and stays so when the tree goes on.
+  // None: what is to be kept must be read at once.
+  virtual std::optional<HostPid> snapshot_of(RecordId mm) const = 0;
+  // For what only needs snapshots: done when the tree may have gone on.
+  virtual void defer(std::function<void()> capture) = 0;
 };
 
 }  // namespace cairn::resources

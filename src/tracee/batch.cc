@@ -141,11 +141,12 @@ Pending Batch::add(long number, std::vector<Arg> args, uint32_t flags) {
   return {this, round_, index};
 }
 
-// The child shares the descriptor table until it has one of its own, so that nothing is closed or kept open by it. The
-// wait names a child: with a failed clone's negative number waitid(2) does nothing.
+// The child shares the memory, so that this is copied once and not twice; and the descriptor table until it has one of
+// its own, so that nothing is closed or kept open by it. The wait names a child: with a failed clone's negative number
+// waitid(2) does nothing.
 void Batch::fork_away(OnBirth on_birth) {
   on_birth_ = std::move(on_birth);
-  Pending child = add(SYS_clone, {Arg(CLONE_FILES), Arg(0), Arg(0), Arg(0), Arg(0)}, kForksAway);
+  Pending child = add(SYS_clone, {Arg(CLONE_VM | CLONE_FILES), Arg(0), Arg(0), Arg(0), Arg(0)}, kForksAway);
   call(SYS_waitid, P_PID, child, 0, WEXITED | __WALL, 0);
 }
 

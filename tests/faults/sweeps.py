@@ -136,7 +136,8 @@ class Sweep:
         processes.end_everything_below(os.getpid())
 
     def arguments(self, then: str) -> tuple[str, ...]:
-        return "checkpoint", "--output", str(self.image), "--then", then, str(self.play.root)
+        live = ("--live",) if then == "resume" else ()  # there is more to fail with snapshots
+        return "checkpoint", "--output", str(self.image), "--then", then, *live, str(self.play.root)
 
     def make_reference(self) -> None:
         faulty.run(self.play.cairn, "count", *self.arguments("resume"))

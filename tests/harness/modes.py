@@ -29,6 +29,19 @@ def go_on(play: Play) -> None:
     play.finish()
 
 
+def live(play: Play) -> None:
+    """The first image is written from snapshots, while the program goes on."""
+    play.start()
+    before = play.look()
+    first = play.checkpoint("first", "resume", "--live")
+    play.expect_same(before, "after a checkpoint from snapshots")
+    second = play.checkpoint("second", "kill")
+    play.expect_fixed_point(play.inspect(first), play.inspect(second))
+    play.restore(first)
+    play.expect_same(before, "after the restore")
+    play.finish()
+
+
 def restore(play: Play) -> None:
     play.start()
     before = play.look()
@@ -127,6 +140,7 @@ MODES: dict[str, Callable[[Play], None]] = {
     "restore": restore,
     "user": user,
     "namespaces": twice,
+    "live": live,
     "twice": twice,
     "again": again,
     "refused": refused,

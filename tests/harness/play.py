@@ -216,9 +216,9 @@ class Play:
 
     # --- cairn
 
-    def checkpoint(self, name: str, then: str) -> Path:
+    def checkpoint(self, name: str, then: str, *options: str) -> Path:
         image = self.cairn_directory / f"{name}.cairn"
-        outcome = self.cairn.checkpoint(self.root, image, then)
+        outcome = self.cairn.checkpoint(self.root, image, then, *options)
         if outcome.code != cairn_command.DONE:
             self.complain("cairn", outcome.unexpected(cairn_command.DONE))
             self._expect_unharmed()

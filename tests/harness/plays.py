@@ -13,8 +13,8 @@ TESTS = Path(__file__).resolve().parent.parent
 # Modes in which a program that can be checkpointed is played, and those for one that has to be refused. Those that are
 # sampled are played by one program of each kind, and by all on request.
 KEPT_MODES = ("control", "continue", "restore", "twice", "again", "user")
-SAMPLED_MODES = ("namespaces",)
-TWICE_TOO = ("user", "namespaces")  # they have two cycles in a row too
+SAMPLED_MODES = ("namespaces", "live")
+TWICE_TOO = ("user", "namespaces", "live")  # they have two cycles in a row too
 REFUSED_MODES = ("control", "refused")
 APP_MODES = ("control", "cycles")
 ALL_MODES = tuple(dict.fromkeys(KEPT_MODES + SAMPLED_MODES + REFUSED_MODES + APP_MODES))

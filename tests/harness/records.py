@@ -51,17 +51,25 @@ def body_of(record: dict) -> dict:
     return bodies[0] if len(bodies) == 1 else {}
 
 
+# Of address spaces, and of files.
+_PAGE_COLUMNS = frozenset(("page_address", "page_length", "page_offset", "position", "length"))
+
+
 def joined_pages(body: dict) -> dict:
-    """The page columns of an address space with adjacent ranges joined: where they are cut is the page store's business."""
-    if "page_address" not in body:
+    """The page columns of an address space or a file with adjacent ranges joined: where they are cut, and where they are
+    in the page file, is the page store's business."""
+    body = {name: joined_pages(value) if isinstance(value, dict) else value for name, value in body.items()}
+    if "page_offset" not in body:
         return body
+    starts = body.get("page_address", body.get("position"))
+    lengths = body.get("page_length", body.get("length"))
     ranges: list[list[int]] = []
-    for start, length in zip(map(int, body["page_address"]), map(int, body["page_length"])):
+    for start, length in zip(map(int, starts), map(int, lengths)):
         if ranges and sum(ranges[-1]) == start:
             ranges[-1][1] += length
         else:
             ranges.append([start, length])
-    kept = {name: value for name, value in body.items() if not name.startswith("page_")}
+    kept = {name: value for name, value in body.items() if name not in _PAGE_COLUMNS}
     return {**kept, "pages": [f"{start:x}+{length:x}" for start, length in ranges]}
 
 

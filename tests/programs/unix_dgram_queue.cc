@@ -1,4 +1,5 @@
 // unix(7) dgram pair: queued messages keep their borders, an empty one too, in both directions.
+// modes: not live (an empty message that was peeked at once can't be seen again)
 #include <sys/socket.h>
 
 #include "program.h"

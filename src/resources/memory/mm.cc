@@ -50,13 +50,23 @@ constexpr FlagRule kFlagRules[] = {
     {"dp", 0, "it is droppable memory (MAP_DROPPABLE)"},
 };
 
+// A snapshot is a fork, which gets no copy of these.
+bool is_forked(const Mapping& mapping) {
+  return !has_flag(mapping, "dc") && !has_flag(mapping, "wf");  // MADV_DONTFORK, MADV_WIPEONFORK
+}
+
+using Choice = bool (*)(const Mapping&);
+bool all(const Mapping&) { return true; }
+bool unforked(const Mapping& mapping) { return !is_forked(mapping); }
+
 // The ranges of private mappings that hold something of their own.
-std::vector<memory::SourceRange> private_content(const image::Mm& state, int pagemap) {
-  std::vector<kernel::PageRange> pages = kernel::populated_pages(pagemap, 0, kTopOfUserSpace);
+std::vector<memory::SourceRange> private_content(const image::Mm& state, HostPid process, Choice is_chosen) {
+  OwnedFd pagemap = kernel::open(fmt::format("/proc/{}/pagemap", process.value), O_RDONLY);
+  std::vector<kernel::PageRange> pages = kernel::populated_pages(pagemap.get(), 0, kTopOfUserSpace);
   std::vector<memory::SourceRange> ranges;
   auto page = pages.begin();
   for (const Mapping& mapping : state.mappings()) {
-    if (!is_private(mapping)) continue;
+    if (!is_private(mapping) || !is_chosen(mapping)) continue;
     bool readable = (mapping.protection() & PROT_READ) != 0;
     while (page != pages.end() && page->end <= mapping.start()) ++page;
     for (auto at = page; at != pages.end() && at->start < mapping.end(); ++at) {
@@ -65,6 +75,25 @@ std::vector<memory::SourceRange> private_content(const image::Mm& state, int pag
     }
   }
   return ranges;
+}
+
+void add_pages(image::Mm& state, const memory::Extents& extents) {
+  for (const memory::Extent& extent : extents) {
+    state.add_page_address(extent.address);
+    state.add_page_length(extent.length);
+    state.add_page_offset(extent.offset);
+  }
+}
+
+memory::Extents store(CaptureContext& context, const image::Mm& state, HostPid process, Choice is_chosen) {
+  return context.shared_pages().store(process, private_content(state, process, is_chosen), context.pages());
+}
+
+// All of a snapshot's pages are shared with the process that it was taken of, so none may be pinned.
+memory::Extents store_snapshot(CaptureContext& context, const image::Mm& state, HostPid snapshot) {
+  std::vector<memory::SourceRange> ranges = private_content(state, snapshot, is_forked);
+  for (memory::SourceRange& range : ranges) range.pinnable = false;
+  return context.shared_pages().store(snapshot, ranges, context.pages());
 }
 
 class MmKind final : public TypedKind<image::Mm>, public AnyStructureKind {
@@ -88,14 +117,14 @@ class MmKind final : public TypedKind<image::Mm>, public AnyStructureKind {
 
   void capture(CaptureContext& context, Record& record, int) const override {
     auto& state = record.as<image::Mm>();
-    tracee::HeldProcess& process = context.process_of(record.id);
-    OwnedFd pagemap = process.proc.open_file("pagemap", O_RDONLY);
-    std::vector<memory::SourceRange> ranges = private_content(state, pagemap.get());
-    for (const memory::Extent& extent : context.shared_pages().store(process.pid, ranges, context.pages())) {
-      state.add_page_address(extent.address);
-      state.add_page_length(extent.length);
-      state.add_page_offset(extent.offset);
-    }
+    HostPid process = context.process_of(record.id).pid;
+    std::optional<HostPid> snapshot = context.snapshot_of(record.id);
+    if (!snapshot) return add_pages(state, store(context, state, process, all));
+    memory::Extents now;
+    if (std::ranges::any_of(state.mappings(), unforked)) now = store(context, state, process, unforked);
+    context.defer([&context, &state, now, snapshot = *snapshot] {
+      add_pages(state, memory::united_pages(now, store_snapshot(context, state, snapshot)));
+    });
   }
 
   void reach(RestoreContext& context, const Record& record, Milestone milestone) const override {

@@ -6,50 +6,22 @@
 
 #include <algorithm>
 
+#include "kernel/cgroups.h"
 #include "resources/kind.h"
 #include "resources/process/cgroup.pb.h"
 
 namespace cairn::resources {
 namespace {
 
-struct Line {
-  std::string hierarchy, path;
-  bool operator==(const Line&) const = default;
-};
+using kernel::CgroupPlace;
 
-// "4:memory:/a/b"
-std::vector<Line> parse(const std::string& text) {
-  std::vector<Line> lines;
-  for (size_t at = 0; at < text.size();) {
-    size_t end = std::min(text.find('\n', at), text.size());
-    size_t first = text.find(':', at), second = text.find(':', first + 1);
-    if (second < end)
-      lines.push_back({text.substr(first + 1, second - first - 1), text.substr(second + 1, end - second - 1)});
-    at = end + 1;
-  }
-  return lines;
-}
-
-const std::vector<Line>& own_places() {
-  static const std::vector<Line> kPlaces = parse(kernel::read_file("/proc/self/cgroup"));
+const std::vector<CgroupPlace>& own_places() {
+  static const std::vector<CgroupPlace> kPlaces = kernel::parse_cgroups(kernel::read_file("/proc/self/cgroup"));
   return kPlaces;
 }
 
-bool is_mount_of(const kernel::MountEntry& mount, const std::string& hierarchy) {
-  if (hierarchy.empty()) return mount.file_system == "cgroup2";
-  if (mount.file_system != "cgroup") return false;
-  std::string options = "," + mount.super_options + ",", wanted = "," + hierarchy + ",";
-  return options.find(wanted) != std::string::npos;
-}
-
-// Where the group's directory is in the file system; empty when its hierarchy isn't mounted.
 std::optional<std::string> directory_of(const image::CgroupPlace& place) {
-  static const auto kMounts = kernel::parse_mountinfo(kernel::read_file("/proc/self/mountinfo"));
-  for (const kernel::MountEntry& mount : kMounts) {
-    if (is_mount_of(mount, place.hierarchy()) && (mount.root == "/" || mount.root.empty()))
-      return mount.mount_point + place.path();
-  }
-  return {};
+  return kernel::directory_of({place.hierarchy(), place.path()});
 }
 
 class CgroupKind final : public AttributeKind<image::Cgroup, Level::kProcess> {
@@ -57,14 +29,16 @@ class CgroupKind final : public AttributeKind<image::Cgroup, Level::kProcess> {
   Reading<image::Cgroup> describe(DescribeContext& context, const TaskView& task, tracee::Batch&) const override {
     std::string text = task.process().proc.read("cgroup");
     refuse_scattered_threads(context, task, text);
-    return [state = state_of(context, parse(text), "move it to another one")] { return std::optional(state); };
+    return [state = state_of(context, kernel::parse_cgroups(text), "move it to another one")] {
+      return std::optional(state);
+    };
   }
 
   // In the hierarchies of version 1 a zombie is nowhere.
   std::optional<image::Cgroup> describe_remains(DescribeContext& context,
                                                 const kernel::ProcDir& zombie) const override {
-    std::vector<Line> lines = parse(zombie.read("cgroup"));
-    std::erase_if(lines, [](const Line& line) { return !line.hierarchy.empty(); });
+    std::vector<CgroupPlace> lines = kernel::parse_cgroups(zombie.read("cgroup"));
+    std::erase_if(lines, [](const CgroupPlace& line) { return !line.hierarchy.empty(); });
     return state_of(context, lines, "let its parent wait for it");
   }
 
@@ -94,9 +68,9 @@ class CgroupKind final : public AttributeKind<image::Cgroup, Level::kProcess> {
   }
 
  private:
-  static image::Cgroup state_of(DescribeContext& context, const std::vector<Line>& lines, const char* remedy) {
+  static image::Cgroup state_of(DescribeContext& context, const std::vector<CgroupPlace>& lines, const char* remedy) {
     image::Cgroup state;
-    for (const Line& line : lines) {
+    for (const CgroupPlace& line : lines) {
       if (line.path.ends_with(" (deleted)"))
         context.obstacle(fmt::format("its cgroup {} has been removed", line.path), remedy, "cgroups");
       image::CgroupPlace& place = *state.add_places();
@@ -107,7 +81,7 @@ class CgroupKind final : public AttributeKind<image::Cgroup, Level::kProcess> {
   }
 
   static bool is_own(const image::CgroupPlace& place) {
-    return std::ranges::find(own_places(), Line{place.hierarchy(), place.path()}) != own_places().end();
+    return std::ranges::find(own_places(), CgroupPlace{place.hierarchy(), place.path()}) != own_places().end();
   }
 
   static void refuse_scattered_threads(DescribeContext& context, const TaskView& task, const std::string& text) {
