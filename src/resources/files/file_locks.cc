@@ -60,9 +60,10 @@ class FileLocksKind final : public AttributeKind<image::FileLocks, Level::kFiles
  public:
   Reading<image::FileLocks> describe(DescribeContext& context, const TaskView& task, tracee::Batch&) const override {
     image::FileLocks state;
-    if (may_hold_locks(context, task.process())) {
+    std::vector<int> numbers = task.process().proc.list_numbers("fd");
+    if (may_hold_locks(context, task.process(), numbers.size())) {
       std::set<RecordId> seen;
-      for (int number : task.process().proc.list_numbers("fd")) {
+      for (int number : numbers) {
         RecordId description = context.description(task.process().pid, number);
         if (seen.insert(description).second) add_locks(context, task.process(), number, description, state);
       }
@@ -85,9 +86,11 @@ class FileLocksKind final : public AttributeKind<image::FileLocks, Level::kFiles
   }
 
  private:
-  // Nearly no process has locks, so most are spared the reading of all their fdinfo.
-  static bool may_hold_locks(DescribeContext& context, const tracee::HeldProcess& process) {
-    if (!context.locked().empty()) return true;
+  // Nearly no process has locks, so those with many descriptors are spared the reading of all their fdinfo. The list of
+  // the host's locks waits for an RCU grace period, about 10 ms, in which some hundred could have been read.
+  static bool may_hold_locks(DescribeContext& context, const tracee::HeldProcess& process, size_t descriptors) {
+    constexpr size_t kFew = 256;
+    if (!context.locked().empty() || context.processes().size() * descriptors <= kFew) return true;
     return std::any_of(context.locks().begin(), context.locks().end(), [&](const kernel::FileLock& lock) {
       return lock.type == "POSIX" && context.process({lock.pid}) == context.process(process.pid);
     });
