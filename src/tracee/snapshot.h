@@ -4,8 +4,9 @@
 //
 // The copy is a fork that the process makes without noticing: no child, no SIGCHLD, no descriptor and no id is left
 // (Batch::fork_away). What it can see afterwards: the two ids were used, RUSAGE_CHILDREN counts a child that did
-// nothing, and the first write to each page takes a fault. It lacks what a fork does not get: shared memory goes on
-// changing, ranges under MADV_DONTFORK are missing, those under MADV_WIPEONFORK are empty.
+// nothing (and had as much memory), the first write to each page takes a fault and splits a huge page. It lacks what a
+// fork does not get: shared memory goes on changing, ranges under MADV_DONTFORK are missing, those under
+// MADV_WIPEONFORK are empty.
 #pragma once
 
 #include "tracee/batch.h"

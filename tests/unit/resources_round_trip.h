@@ -123,11 +123,13 @@ class Captured final : public CaptureContext {
   image::PageWriter& pages() override { return *pages_; }
   memory::SharedPages& shared_pages() override { return shared_pages_; }
   tracee::HeldProcess& process_of(RecordId) override { throw Error("there are no processes"); }
+  std::optional<HostPid> snapshot_of(RecordId) const override { return {}; }
+  void defer(std::function<void()> capture) override { capture(); }
 
   std::optional<image::Reader> reader;
 
  private:
-  memory::SharedPages shared_pages_;
+  memory::SharedPages shared_pages_{1};
   std::string directory_;
   image::PageWriter* pages_ = nullptr;
 };
