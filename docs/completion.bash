@@ -11,25 +11,26 @@ _cairn() {
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      checkpoint | restore | restart | check | inspect) command=$word && break ;;
+      checkpoint | restore | restart | check | inspect | verify-image) command=$word && break ;;
     esac
   done
 
   case $previous in
     --then) COMPREPLY=($(compgen -W 'resume kill stop' -- "$current")) && return ;;
-    --timeout) return ;;
+    --compress) COMPREPLY=($(compgen -W 'none lz4 zstd' -- "$current")) && return ;;
+    --timeout | --max-pause) return ;;
     --output | -o) compopt -o dirnames && return ;;
     --pidfile) compopt -o default && return ;;
   esac
 
   local options
   case $command in
-    checkpoint) options="--output --replace --then --live --no-live --timeout --external $common" ;;
+    checkpoint) options="--output --replace --then --live --no-live --compress --timeout --max-pause --external $common" ;;
     restore | restart)
       options="--detach --sibling --new-pids --pidfile --accept-changed --inherit --dry-run $common"
       ;;
     check) options="--timeout --external $common" ;;
-    inspect) options=$common ;;
+    inspect | verify-image) options=$common ;;
     *) options="--version $common" ;;
   esac
   if [[ $current == -* ]]; then
@@ -37,7 +38,7 @@ _cairn() {
     return
   fi
   case $command in
-    '') COMPREPLY=($(compgen -W 'checkpoint restore restart check inspect' -- "$current")) ;;
+    '') COMPREPLY=($(compgen -W 'checkpoint restore restart check inspect verify-image' -- "$current")) ;;
     checkpoint | check) COMPREPLY=($(compgen -W "$(_cairn_pids)" -- "$current")) ;;
     *) compopt -o dirnames ;;
   esac

@@ -6,7 +6,7 @@
 set -eu
 
 build="g++ cmake ninja-build ccache pkg-config protobuf-compiler libprotobuf-dev libprotoc-dev zlib1g-dev libfmt-dev libcli11-dev
-  libxxhash-dev scdoc"
+  libxxhash-dev liblz4-dev libzstd-dev scdoc"
 test="libgtest-dev clang-format clang-tidy python3 procps redis-server perl sqlite3 xz-utils nodejs"
 demo="python3 procps redis-server"
 

@@ -1,5 +1,5 @@
 // While it lives, SIGHUP, SIGINT and SIGTERM make a command fail and undo what it has done, instead of ending it at
-// once. So does the end of the time that it may take.
+// once. So does the end of the time that it may take (SIGALRM), or may hold a tree for (SIGVTALRM).
 #pragma once
 
 #include <signal.h>
@@ -17,7 +17,7 @@ class Cancelable {
   ~Cancelable();
 
  private:
-  static constexpr std::array<int, 4> kSignals = {SIGHUP, SIGINT, SIGTERM, SIGALRM};
+  static constexpr std::array<int, 5> kSignals = {SIGHUP, SIGINT, SIGTERM, SIGALRM, SIGVTALRM};
   std::array<struct sigaction, kSignals.size()> before_{};
 };
 

@@ -1,5 +1,5 @@
-// cairn checkpoint [--output DIR] [--replace] [--then resume|kill|stop] [--live|--no-live] [--timeout SECONDS]
-//   [--external NAME]... PID
+// cairn checkpoint [--output DIR] [--replace] [--then resume|kill|stop] [--live|--no-live] [--compress HOW]
+//   [--timeout SECONDS] [--max-pause TIME] [--external NAME]... PID
 #include "engine/checkpoint.h"
 
 #include <signal.h>
@@ -12,6 +12,7 @@
 #include "cli/json.h"
 #include "cli/progress_line.h"
 #include "cli/units.h"
+#include "engine/pause_limit.h"
 #include "kernel/cancel.h"
 
 namespace cairn::cli {
@@ -23,7 +24,9 @@ struct Options {
   bool replace = false;
   std::string then = "resume";
   bool live = false, no_live = false;
+  std::string compress = "none";
   std::optional<double> timeout;
+  double max_pause = 0;  // ms; 0: none
   std::vector<std::string> external;
 };
 
@@ -82,12 +85,17 @@ engine::CheckpointResult take(const Options& options, const Common& common) {
   wanted.existing = options.replace ? image::Existing::kReplace : image::Existing::kRefuse;
   wanted.then = then(options);
   wanted.live = live(options);
+  wanted.compression = image::parse_compression(options.compress);
   wanted.timeout = to_milliseconds(options.timeout.value_or(kUsualTimeout));
+  if (options.max_pause != 0) wanted.most_pause = to_milliseconds(options.max_pause / 1000);
   wanted.external = {options.external.begin(), options.external.end()};
   wanted.progress = progress.callback();
   try {
     return engine::checkpoint(wanted);
   } catch (const Error& error) {
+    if (kernel::canceled_by() == engine::kPauseSignal)
+      throw Error(fmt::format("process {} would have been held for longer than the {} ms of --max-pause; it goes on",
+                              options.pid, options.max_pause));
     if (kernel::canceled_by() != SIGALRM) throw;
     throw Error(fmt::format("not done within the {} s of --timeout; process {} goes on ({})", *options.timeout,
                             options.pid, error.what()));
@@ -117,8 +125,16 @@ Run declare_checkpoint(CLI::App& app) {
   CLI::Option* live = app.add_flag(
       "--live", options->live, "Let the processes go on before their memory is written, by a snapshot of all of it");
   app.add_flag("--no-live", options->no_live, "Hold them until their memory is written")->excludes(live);
+  app.add_option("--compress", options->compress,
+                 "How the memory is compressed: none (the default), lz4, zstd, zstd:LEVEL")
+      ->type_name("HOW");
   add_timeout(app, options->timeout,
               "Give up, and put everything back, after this time; by default 10 s, and as long as the memory takes");
+  app.add_option("--max-pause", options->max_pause, "Give up when the processes would be held for longer: 200ms, 1.5s")
+      ->type_name("TIME")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"ms", 1}, {"s", 1000}},
+                                        CLI::AsNumberWithUnit::UNIT_REQUIRED))
+      ->check(CLI::Range(1.0, 1e9).description(""));
   add_external(app, options->external);
   add_pid(app, options->pid, "The process at the top of the tree");
   app.footer(kExamples);

@@ -32,12 +32,14 @@ Run declare_checkpoint(CLI::App& app);
 Run declare_restore(CLI::App& app);
 Run declare_check(CLI::App& app);
 Run declare_inspect(CLI::App& app);
+Run declare_verify_image(CLI::App& app);
 
 constexpr Command kCommands[] = {
     {"checkpoint", "Save a running tree of processes to an image", declare_checkpoint},
     {"restore", "Bring a tree of processes back from an image", declare_restore},
     {"check", "Tell whether a tree of processes can be checkpointed now", declare_check},
     {"inspect", "Show what an image holds", declare_inspect},
+    {"verify-image", "Tell whether an image is whole", declare_verify_image},
 };
 
 // A time limit in seconds, with fractions; kUsualTimeout when it isn't given.

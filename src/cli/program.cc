@@ -60,7 +60,7 @@ bool has(std::span<char*> arguments, std::string_view wanted) {
 // Whether the exit status belongs to the job. Read from the words themselves: it has to be known for usage errors too.
 bool restores_in_foreground(std::span<char*> arguments) {
   if (!has(arguments, "restore") && !has(arguments, "restart")) return false;
-  auto returns_early = {"-d", "--detach", "--sibling", "--dry-run", "checkpoint", "check", "inspect"};
+  auto returns_early = {"-d", "--detach", "--sibling", "--dry-run", "checkpoint", "check", "inspect", "verify-image"};
   return std::ranges::none_of(returns_early, [&](const char* word) { return has(arguments, word); });
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "engine/description.h"
+#include "engine/pause_limit.h"
 #include "engine/surroundings.h"
 #include "graph/plan.h"
 #include "graph/sharing.h"
@@ -113,15 +114,22 @@ struct Checkpoint::State {
   CheckpointResult result;
   std::string command;
   Clock::time_point began = Clock::now();
-  Guard guard;  // ends last
+  Guard guard;                            // ends last
+  std::optional<PauseLimit> pause_limit;  // while the tree is held
   std::optional<tracee::Hold> hold;
   std::optional<Description> description;
   std::optional<image::Writer> writer;
   bool committed = false;
 
+  void release();
   void prepare_end();
   void end();
 };
+
+void Checkpoint::State::release() {
+  hold->release();
+  pause_limit.reset();
+}
 
 // Whatever can fail about the end of the tree must fail before there is an image.
 void Checkpoint::State::prepare_end() {
@@ -167,7 +175,11 @@ Checkpoint::~Checkpoint() {
 
 void Checkpoint::hold() {
   // An unwritable or taken output is found before anything is touched.
-  if (!state_->writer) state_->writer.emplace(image::Writer::create(state_->options.output, state_->options.existing));
+  if (!state_->writer) {
+    const CheckpointOptions& options = state_->options;
+    state_->writer.emplace(image::Writer::create(options.output, options.existing, options.compression));
+  }
+  if (state_->options.most_pause) state_->pause_limit.emplace(*state_->options.most_pause);
   state_->hold.emplace(tracee::Hold::tree(state_->options.root, Clock::now() + state_->options.timeout));
 }
 
@@ -179,7 +191,7 @@ void Checkpoint::describe() {
 
 void Checkpoint::let_go() {
   state_->description.reset();
-  if (state_->hold) state_->hold->release();
+  if (state_->hold) state_->release();
   state_->hold.reset();
 }
 
@@ -203,7 +215,7 @@ void Checkpoint::capture() {
   }
   state_->result.snapshots = snapshots.count();
   // From here on the target isn't needed; unless it is to end, it may go on.
-  if (state_->options.then == Then::kResume) state_->hold->release();
+  if (state_->options.then == Then::kResume) state_->release();
   context.capture_deferred();
 }
 
@@ -238,7 +250,7 @@ void Checkpoint::release() {
 
 void Checkpoint::abort() {
   state_->description.reset();
-  if (state_->hold) state_->hold->release();
+  if (state_->hold) state_->release();
   state_->writer.reset();
 }
 

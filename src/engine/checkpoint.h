@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,8 +26,9 @@ struct CheckpointOptions {
   Then then = Then::kResume;
   Live live = Live::kAuto;                    // of a tree that goes on
   std::chrono::milliseconds timeout{10'000};  // for holding the tree, and for obstacles that may go away by themselves
-  std::set<std::string> external;             // links of descriptors that are ends outside the tree
-  ProgressCallback progress;                  // may be empty
+  std::optional<std::chrono::milliseconds> most_pause;  // longer, and the checkpoint is given up
+  std::set<std::string> external;                       // links of descriptors that are ends outside the tree
+  ProgressCallback progress;                            // may be empty
 };
 
 struct CheckpointResult {

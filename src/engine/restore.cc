@@ -121,6 +121,21 @@ struct Restore::State {
     preconditions = checks.preconditions();
   }
 
+  void refuse_unmet() const {
+    std::vector<graph::Precondition> unmet;
+    for (const graph::Precondition& precondition : preconditions) {
+      if (!precondition.met) unmet.push_back(precondition);
+    }
+    if (!unmet.empty()) throw graph::Unmet(std::move(unmet));
+  }
+
+  void build() {
+    restoration.emplace(records, *tree, births, *image, options.parent, envelope);
+    restoration->inherit(options.inherit);
+    restoration->run(*plan);
+    root = restoration->reported_pid();
+  }
+
   // A dead leader of the root's session would be a child of the caller too, who would have to reap it.
   void check_parent(Checks& checks) const {
     if (options.parent != Parent::kCaller) return;
@@ -138,19 +153,20 @@ Restore::~Restore() = default;
 void Restore::open() {
   state_->read();
   state_->check_with_patience();
-  std::vector<graph::Precondition> unmet;
-  for (const graph::Precondition& precondition : state_->preconditions) {
-    if (!precondition.met) unmet.push_back(precondition);
-  }
-  if (!unmet.empty()) throw graph::Unmet(std::move(unmet));
+  state_->refuse_unmet();
 }
 
+// Others may have taken an id, or changed a file, since they were checked: then that is the reason of a failure.
 void Restore::build() {
-  state_->restoration.emplace(state_->records, *state_->tree, state_->births, *state_->image, state_->options.parent,
-                              state_->envelope);
-  state_->restoration->inherit(state_->options.inherit);
-  state_->restoration->run(*state_->plan);
-  state_->root = state_->restoration->reported_pid();
+  try {
+    state_->build();
+  } catch (const Error& error) {
+    if (error.failure() != Failure::kFailed || kernel::canceled_by() != 0) throw;
+    state_->restoration.reset();
+    state_->check();
+    state_->refuse_unmet();
+    throw;
+  }
 }
 
 void Restore::hold() {

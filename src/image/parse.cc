@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "image/compression.h"
 #include "image/digest.h"
 #include "image/format.h"
 #include "image/uuid.h"
@@ -17,7 +18,6 @@ namespace cairn::image {
 namespace {
 
 // What an image may need of its reader and this one has. An entry is added with the code that understands it.
-constexpr std::array<std::string_view, 0> kFeatures = {};
 
 std::string_view skip_magic(std::string_view file, std::string_view bytes, std::string_view magic) {
   if (!bytes.starts_with(magic)) damaged(file, fmt::format("does not begin with {}", magic));
@@ -86,7 +86,9 @@ void check_frame(const Frame& frame, uint64_t end_of_last, uint64_t page_bytes) 
   if (frame.length > kFrameSize) refuse("is too long");
   if (frame.offset % kPageSize != 0 || frame.length % kPageSize != 0) refuse("is not made of whole pages");
   if (frame.offset < end_of_last) refuse("overlaps the one before it");
-  if (frame.offset > page_bytes || frame.length > page_bytes - frame.offset) refuse("ends behind the end of pages-0");
+  if (frame.stored_length == 0 || frame.stored_length > frame.length) refuse("is stored in no bytes, or in too many");
+  if (frame.stored_offset > page_bytes || frame.stored_length > page_bytes - frame.stored_offset)
+    refuse("ends behind the end of pages-0");
 }
 
 const FileDigest& find_file(const Trailer& trailer, std::string_view file) {
@@ -122,7 +124,7 @@ Head parse_head(std::string_view bytes) {
                                    head.format_version(), kFormatVersion));
   }
   for (const std::string& feature : head.features()) {
-    if (std::find(kFeatures.begin(), kFeatures.end(), feature) == kFeatures.end()) {
+    if (codec_of(feature) == Codec::kNone) {
       damaged(kHeadFile, fmt::format("the image needs the feature \"{}\", which this cairn lacks", feature));
     }
   }
@@ -153,11 +155,21 @@ std::vector<Frame> parse_index(std::string_view bytes, uint64_t page_bytes) {
   if (index.offset_size() != index.length_size() || index.offset_size() != index.digest_size()) {
     damaged(kIndexFile, "has not as many offsets, lengths and digests");
   }
+  bool stored_apart = index.stored_offset_size() != 0;
+  if (index.stored_offset_size() != index.stored_length_size() ||
+      (stored_apart && index.stored_offset_size() != index.offset_size())) {
+    damaged(kIndexFile, "has not as many places in pages-0 as frames");
+  }
   std::vector<Frame> frames;
   frames.reserve(index.offset_size());
   uint64_t end = 0;
   for (int i = 0; i < index.offset_size(); ++i) {
-    Frame frame{.offset = index.offset(i), .length = index.length(i), .digest = index.digest(i)};
+    Frame frame{.offset = index.offset(i),
+                .length = index.length(i),
+                .digest = index.digest(i),
+                .stored_offset = stored_apart ? index.stored_offset(i) : index.offset(i),
+                .stored_length = stored_apart ? index.stored_length(i) : index.length(i)};
+    if (frame.offset > UINT64_MAX - kFrameSize) damaged(kIndexFile, "has an offset beyond all bounds");
     check_frame(frame, end, page_bytes);
     end = frame.offset + frame.length;
     frames.push_back(frame);

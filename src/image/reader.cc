@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "image/compression.h"
 #include "image/digest.h"
 #include "image/format.h"
 #include "image/parse.h"
@@ -85,8 +86,11 @@ struct Reader::State {
   std::vector<RawRecord> records;
   std::vector<Frame> frames;
   File pages;
+  Codec codec = Codec::kNone;
   uint64_t bytes = 0;
 
+  void read_stored(const Frame& frame, std::byte* buffer) const;
+  void read_compressed(const Frame& frame, std::byte* buffer) const;
   void open();
   void load(int directory);
   void open_pages(int directory, const Trailer& trailer);
@@ -107,6 +111,7 @@ void Reader::State::open() {
 void Reader::State::load(int directory) {
   std::string head_bytes = read_file(directory, kHeadFile, kMostHeadFile);
   head = parse_head(head_bytes);
+  for (const std::string& feature : head.features()) codec = codec_of(feature);
   std::string trailer_bytes = read_file(directory, kTrailerFile, kMostTrailerFile);
   Trailer trailer = parse_trailer(trailer_bytes);
   check_uuid(trailer, head);
@@ -143,19 +148,31 @@ Reader Reader::open(const std::string& path) {
 const Head& Reader::head() const { return state_->head; }
 const std::vector<RawRecord>& Reader::records() const { return state_->records; }
 const std::vector<Frame>& Reader::frames() const { return state_->frames; }
-uint64_t Reader::page_bytes() const { return state_->pages.size; }
+uint64_t Reader::page_bytes() const { return frames().empty() ? 0 : frames().back().offset + frames().back().length; }
 uint64_t Reader::bytes() const { return state_->bytes; }
 
-void Reader::read_frame(const Frame& frame, std::byte* buffer) const {
-  auto context = [&] { return "image " + state_->path; };
-  within(context, [&] {
-    reading(kPagesFile, [&] {
-      kernel::pread_exactly(state_->pages.fd.get(), buffer, frame.length, static_cast<off_t>(frame.offset));
-    });
-    if (digest(std::span(buffer, frame.length)) != frame.digest) {
-      damaged(kPagesFile, fmt::format("the {} bytes at {} do not fit their digest", frame.length, frame.offset));
-    }
+void Reader::State::read_stored(const Frame& frame, std::byte* buffer) const {
+  reading(kPagesFile, [&] {
+    kernel::pread_exactly(pages.fd.get(), buffer, frame.stored_length, static_cast<off_t>(frame.stored_offset));
   });
+  if (digest(std::span(buffer, frame.stored_length)) != frame.digest) {
+    damaged(kPagesFile,
+            fmt::format("the {} bytes at {} do not fit their digest", frame.stored_length, frame.stored_offset));
+  }
+}
+
+void Reader::State::read_compressed(const Frame& frame, std::byte* buffer) const {
+  thread_local std::vector<std::byte> compressed(kFrameSize);
+  read_stored(frame, compressed.data());
+  if (!decompress(codec, std::span(compressed).first(frame.stored_length), {buffer, frame.length})) {
+    damaged(kPagesFile,
+            fmt::format("the {} bytes at {} can't be decompressed", frame.stored_length, frame.stored_offset));
+  }
+}
+
+void Reader::read_frame(const Frame& frame, std::byte* buffer) const {
+  within([&] { return "image " + state_->path; },
+         [&] { frame.is_compressed() ? state_->read_compressed(frame, buffer) : state_->read_stored(frame, buffer); });
 }
 
 std::string Reader::read_pages(uint64_t offset, size_t size) const {

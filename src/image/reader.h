@@ -31,13 +31,13 @@ class Reader {
   const Head& head() const;
   // In the order of the file; ids are unique and not 0, kinds are not empty, owners exist.
   const std::vector<RawRecord>& records() const;
-  const std::vector<Frame>& frames() const;  // ascending offsets, without overlap, inside the page file
-  uint64_t page_bytes() const;
-  uint64_t bytes() const;  // of all files
+  const std::vector<Frame>& frames() const;  // ascending offsets, without overlap, stored inside the page file
+  uint64_t page_bytes() const;               // where the pages end: more than the page file has, if it is compressed
+  uint64_t bytes() const;                    // of all files
 
   // Reads one frame (into `buffer`, frame.length bytes) and verifies it. Thread-safe.
   void read_frame(const Frame& frame, std::byte* buffer) const;
-  // Bytes at an offset of the page file, verified through the frames that hold them. For small amounts.
+  // Bytes at an offset among the pages, verified through the frames that hold them. For small amounts.
   std::string read_pages(uint64_t offset, size_t size) const;
 
  private:

@@ -64,7 +64,8 @@ std::string serialize_trailer(const Trailer& trailer) {
 }  // namespace
 
 struct Writer::State {
-  State(const std::string& path, Existing existing) : directory(path, existing) {}
+  State(const std::string& path, Existing existing, const Compression& compression)
+      : directory(path, existing), compression(compression) {}
 
   void create();
   FileDigest write_file(std::string_view name, std::string_view magic, const std::string& message);
@@ -73,6 +74,7 @@ struct Writer::State {
   void check_owners() const;
 
   PartialDirectory directory;
+  Compression compression;
   std::unique_ptr<BufferedFile> records;
   std::unique_ptr<PageWriter> pages;
   std::unordered_set<RecordId> ids, owners;
@@ -84,7 +86,7 @@ void Writer::State::create() {
   directory.claim();
   records = std::make_unique<BufferedFile>(directory.make_file(kRecordsFile));
   records->append(kRecordsMagic);
-  pages = std::make_unique<PageWriter>(directory.make_file(kPagesFile));
+  pages = std::make_unique<PageWriter>(directory.make_file(kPagesFile), compression);
 }
 
 void Writer::State::check_owners() const {
@@ -118,7 +120,7 @@ Trailer Writer::State::write_other_files() {
   check_size(kIndexFile, kMagicSize + index.ByteSizeLong(), kMostIndexFile);
   const FileDigest index_file = write_file(kIndexFile, kIndexMagic, index.SerializeAsString());
   // The index vouches for the pages, frame by frame.
-  *trailer.add_files() = describe_file(kPagesFile, pages->bytes(), index_file.digest());
+  *trailer.add_files() = describe_file(kPagesFile, pages->stored_bytes(), index_file.digest());
   *trailer.add_files() = index_file;
   return trailer;
 }
@@ -127,8 +129,8 @@ Writer::Writer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Writer::Writer(Writer&&) noexcept = default;
 Writer::~Writer() = default;
 
-Writer Writer::create(const std::string& path, Existing existing) {
-  auto state = std::make_unique<State>(path, existing);
+Writer Writer::create(const std::string& path, Existing existing, const Compression& compression) {
+  auto state = std::make_unique<State>(path, existing, compression);
   state->create();
   return Writer(std::move(state));
 }
@@ -136,6 +138,8 @@ Writer Writer::create(const std::string& path, Existing existing) {
 void Writer::set_head(const Head& head) {
   state_->head = head;
   state_->head.set_format_version(kFormatVersion);
+  if (state_->compression.codec != Codec::kNone)
+    state_->head.add_features(std::string(feature_of(state_->compression.codec)));
   if (head.uuid().empty()) state_->head.set_uuid(random_uuid());
   within("head", [&] { check_parses(state_->head, state_->head.SerializeAsString()); });
 }

@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "base/owned_fd.h"
+#include "image/compression.h"
 #include "image/container.pb.h"
 #include "image/format.h"
 #include "image/frame.h"
@@ -22,26 +23,30 @@ enum class Existing { kRefuse, kReplace };
 // Collects page bytes in frames; any number of threads may append.
 class PageWriter {
  public:
-  explicit PageWriter(OwnedFd file);
-  // Appends whole pages (at most kFrameSize bytes) as one frame and returns its offset in the page file. After a
+  PageWriter(OwnedFd file, const Compression& compression);
+  // Appends whole pages (at most kFrameSize bytes) as one frame and returns their offset among all pages. After a
   // failure the image can't be committed.
   uint64_t append(std::span<const std::byte> pages);
-  uint64_t bytes() const;
-  PageIndex index() const;  // sorted by offset; no append may be running
-  void finish();            // gives back what was preallocated in vain
+  uint64_t bytes() const;         // of all pages
+  uint64_t stored_bytes() const;  // of the page file
+  PageIndex index() const;        // sorted by offset; no append may be running
+  void finish();                  // gives back what was preallocated in vain
   int fd() const { return file_.get(); }
 
  private:
   struct Reservation {
-    uint64_t offset;
+    uint64_t offset;                            // in the page file
     uint64_t preallocate_from, preallocate_to;  // what the owner of the reservation is to preallocate
   };
   Reservation reserve(size_t size);
+  void write(const Reservation& place, std::span<const std::byte> bytes);
 
   OwnedFd file_;
+  Compression compression_;
   bool preallocates_;
   mutable std::mutex mutex_;
-  uint64_t end_ = 0;
+  uint64_t end_ = 0;         // of the pages
+  uint64_t stored_end_ = 0;  // of the page file
   uint64_t preallocated_ = 0;
   std::vector<Frame> frames_;  // in the order in which they were finished
 };
@@ -51,12 +56,12 @@ class Writer {
   // Makes PATH.partial (0700). With kRefuse an existing PATH is an Error (Failure::kRefused) at once; with kReplace it
   // must be an image. A left-over .partial of a dead cairn is removed; that of a living one (it holds a lock) is an
   // Error. The lock belongs to the open directory: a fork of ours that keeps the descriptor keeps the lock.
-  static Writer create(const std::string& path, Existing existing);
+  static Writer create(const std::string& path, Existing existing, const Compression& compression = {});
   Writer(Writer&&) noexcept;
   // Without a commit the partial directory is removed.
   ~Writer();
 
-  // Fills in the format version, and a random uuid where there is none.
+  // Fills in the format version, what a reader must know, and a random uuid where there is none.
   void set_head(const Head& head);
   // Every id once; an owner may come later. An Error when the record would not be read back: its text fields must be
   // UTF-8, its size at most kMostRecordBytes.

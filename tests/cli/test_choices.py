@@ -175,6 +175,24 @@ class DeadIds(Choices):
         self.assertEqual(restore.returncode, 0, errors)
         os.kill(int(self.pid_file.read_text()), signal.SIGKILL)
 
+    def test_of_two_restores_at_once_one_is_told_why_not(self) -> None:
+        self.kill().wait()
+        pid_files = [self.directory / "pid1", self.directory / "pid2"]
+        restores = [
+            subprocess.Popen(
+                [CAIRN, "restore", "--detach", "--pidfile", str(pid_file), self.image],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for pid_file in pid_files
+        ]
+        errors = [restore.communicate(timeout=60)[1] for restore in restores]
+        for pid_file in pid_files:
+            if pid_file.exists():
+                os.kill(int(pid_file.read_text()), signal.SIGKILL)
+        self.assertEqual(sorted(restore.returncode for restore in restores), [0, 4], errors)
+
     def test_who_has_not_waited_is_named(self) -> None:
         job = self.kill()
         unmet = self.restore()

@@ -9,11 +9,12 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-COMMANDS = ("checkpoint", "restore", "check", "inspect")
+COMMANDS = ("checkpoint", "restore", "check", "inspect", "verify-image")
 COMMON = {"--json", "--verbose", "--quiet", "--help"}
 CAIRN = ""
 
@@ -46,6 +47,8 @@ class Usage(unittest.TestCase):
             ["checkpoint", "0"],
             ["checkpoint", "--then", "sleep", "1"],
             ["checkpoint", "--timeout", "nan", "1"],
+            ["checkpoint", "--max-pause", "200", "1"],
+            ["checkpoint", "--max-pause", "0ms", "1"],
             ["check", "--timeout", "-1", "1"],
             ["check", "--quiet", "--verbose", "1"],
             ["restore", "--detach", "--sibling", "x"],
@@ -99,9 +102,71 @@ class Failures(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             (Path(directory) / "head").write_bytes(b"no image")
             self.assertEqual(cairn("inspect", directory).returncode, 5)
+            self.assertEqual(cairn("verify-image", directory).returncode, 5)
             self.assertEqual(cairn("restore", "--detach", directory).returncode, 5)
             self.assertEqual(cairn("restore", directory).returncode, 125)
             self.assertEqual(json.loads(cairn("inspect", "--json", directory).stdout)["error"]["code"], 5)
+
+
+class Images(unittest.TestCase):
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.image = str(Path(directory.name) / "sleep.cairn")
+
+    def checkpoint(self, *options: str) -> dict:
+        with subprocess.Popen(["sleep", "100"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as job:
+            done = cairn("checkpoint", "--json", "--output", self.image, *options, str(job.pid))
+            job.kill()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_compression_makes_it_smaller_and_is_verified(self) -> None:
+        plain = self.checkpoint()["bytes"]
+        for how in ("lz4", "zstd", "zstd:9"):
+            self.assertLess(self.checkpoint("--replace", "--compress", how)["bytes"], 0.7 * plain, how)
+            verified = cairn("verify-image", "--json", self.image)
+            self.assertEqual(verified.returncode, 0, verified.stderr)
+            self.assertEqual(json.loads(verified.stdout)["bytes"], sum(f.stat().st_size for f in Path(self.image).iterdir()))
+
+    def test_damage_of_any_file_is_told(self) -> None:
+        self.checkpoint()
+        for file in sorted(Path(self.image).iterdir()):
+            content = file.read_bytes()
+            for damaged in (content[:-1], content[: len(content) // 2] + bytes([content[len(content) // 2] ^ 1]) + content[len(content) // 2 + 1 :]):
+                file.write_bytes(damaged)
+                told = cairn("verify-image", self.image)
+                self.assertEqual(told.returncode, 5, f"{file.name}: {told.stdout}{told.stderr}")
+            file.write_bytes(content)
+        self.assertEqual(cairn("verify-image", self.image).returncode, 0)
+
+    def test_a_pause_that_would_be_too_long_is_given_up(self) -> None:
+        program = "memory = bytes([42]) * (200 << 20); open('ready', 'w'); import time; time.sleep(100)"
+        directory = Path(self.image).parent
+        with subprocess.Popen(
+            [sys.executable, "-c", program],
+            cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        ) as job:  # fmt: skip
+            try:
+                deadline = time.monotonic() + 60
+                while not (directory / "ready").exists():
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.01)
+                short = cairn("checkpoint", "--no-live", "--max-pause", "2ms", "--output", self.image, str(job.pid))
+                self.assertEqual(short.returncode, 1, short.stderr)
+                self.assertIn("--max-pause", short.stderr)
+                self.assertFalse(Path(self.image).exists())
+                self.assertIn("TracerPid:\t0\n", Path(f"/proc/{job.pid}/status").read_text())
+                long = cairn("checkpoint", "--max-pause", "50s", "--output", self.image, str(job.pid))
+                self.assertEqual(long.returncode, 0, long.stderr)
+            finally:
+                job.kill()
+
+    def test_live_is_by_snapshots(self) -> None:
+        self.assertEqual(self.checkpoint("--live")["snapshots"], 1)
+        self.assertEqual(self.checkpoint("--replace", "--no-live")["snapshots"], 0)
+        self.assertEqual(cairn("checkpoint", "--live", "--no-live", "1").returncode, 2)
+        self.assertEqual(cairn("checkpoint", "--compress", "gzip", "1").returncode, 2)
 
 
 class Documents(unittest.TestCase):

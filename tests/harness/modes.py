@@ -33,7 +33,7 @@ def live(play: Play) -> None:
     """The first image is written from snapshots, while the program goes on."""
     play.start()
     before = play.look()
-    first = play.checkpoint("first", "resume", "--live")
+    first = play.checkpoint("first", "resume", "--live", "--compress", "zstd")
     play.expect_same(before, "after a checkpoint from snapshots")
     second = play.checkpoint("second", "kill")
     play.expect_fixed_point(play.inspect(first), play.inspect(second))
