@@ -7,6 +7,7 @@
 //   measure time PROGRAM ARG...      runs it and prints the nanoseconds from the start to the end, and its status
 //   measure copy BYTES FILE          floor: memory written to a new file, fsync; prints nanoseconds
 //   measure fill BYTES FILE          floor: fresh memory populated, then filled from the cached file
+//   measure fork BYTES               floor: a fork with so much memory touched
 //   measure seize PID                floor: every thread of it seized, stopped, registers read, let go
 #include <dirent.h>
 #include <elf.h>
@@ -118,6 +119,16 @@ void fill(size_t bytes, const char* path) {
   report(begin);
 }
 
+void fork_once(size_t bytes) {
+  [[maybe_unused]] volatile char* memory = touched(bytes);
+  int64_t begin = now_ns();
+  pid_t child = fork();
+  if (child < 0) fail("fork");
+  if (child == 0) _exit(0);
+  report(begin);
+  waitpid(child, nullptr, 0);
+}
+
 std::vector<pid_t> threads_of(const std::string& pid) {
   std::vector<pid_t> threads;
   DIR* directory = opendir(("/proc/" + pid + "/task").c_str());
@@ -162,6 +173,7 @@ int main(int argc, char** argv) {
   if (what == "time" && argc > 2) return time_program(argv + 2);
   if (what == "copy" && argc == 4) return copy(std::strtoull(argv[2], nullptr, 10), argv[3]), 0;
   if (what == "fill" && argc == 4) return fill(std::strtoull(argv[2], nullptr, 10), argv[3]), 0;
+  if (what == "fork" && argc == 3) return fork_once(std::strtoull(argv[2], nullptr, 10) / kPage * kPage), 0;
   if (what == "seize" && argc == 3) return seize(argv[2]), 0;
   std::fprintf(stderr, "usage: see the head of bench/measure.cc\n");
   return 2;

@@ -40,6 +40,7 @@ class Bench:
         self.cairn = str(arguments.build.resolve() / "cairn")
         self.rounds = arguments.rounds
         self.directory = directory
+        self.images = 0
         self.measure = str(directory / "measure")
         source = str(ROOT / "bench" / "measure.cc")
         subprocess.run(["g++", "-std=c++20", "-O2", "-pthread", "-static", source, "-o", self.measure], check=True)
@@ -78,9 +79,9 @@ class Bench:
         return int(run.stderr.split()[-2]) / 1e6
 
     def image(self) -> str:
-        path = self.directory / "image.cairn"
-        shutil.rmtree(path, ignore_errors=True)
-        return str(path)
+        """A new one each time, and the old ones stay: ext4 searches long for an inode that wasn't freed just now."""
+        self.images += 1
+        return str(self.directory / f"image{self.images}.cairn")
 
     def end_restored(self, pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
@@ -101,7 +102,16 @@ class Bench:
         file.unlink(missing_ok=True)
         floor = self.floor("copy", str(size), str(file))
         file.unlink()
-        return self.run_cairn("checkpoint", "--output", self.image(), str(target.pid))[0], floor
+        image = self.image()
+        milliseconds, _ = self.run_cairn("checkpoint", "--no-live", "--output", image, str(target.pid))
+        shutil.rmtree(image)
+        return milliseconds, floor
+
+    def live_pause(self, target: subprocess.Popen, size: int) -> tuple[float, float]:
+        image = self.image()
+        _, result = self.run_cairn("checkpoint", "--live", "--output", image, str(target.pid))
+        shutil.rmtree(image)
+        return result["pause_ns"] / 1e6, self.floor("fork", str(size))
 
     def large_restore(self, image: str, size: int) -> tuple[float, float]:
         milliseconds, result = self.run_cairn("restore", "--detach", image)
@@ -140,6 +150,10 @@ def within(times: float):
     return lambda figure, floor: (f"<= {times:g} x floor", figure <= times * floor)
 
 
+def within_fork(figure: float, floor: float) -> tuple[str, bool]:
+    return "<= 1.3 x floor + 3 ms", figure <= 1.3 * floor + 3
+
+
 def run(bench: Bench, gigabytes: float) -> list[Figure]:
     figures: list[Figure] = []
 
@@ -157,6 +171,7 @@ def run(bench: Bench, gigabytes: float) -> list[Figure]:
     with bench.target("touched", str(size)) as target:
         name = f"{gigabytes:g} GiB touched"
         add(f"{name}: checkpoint", "write and fsync", within(1.5), few, lambda: bench.large_checkpoint(target, size))
+        add(f"{name}: pause, live", "fork", within_fork, few, lambda: bench.live_pause(target, size))
         image = bench.saved(target)
         bench.floor("copy", str(size), str(bench.directory / "copy"))
         add(f"{name}: restore", "populate and fill", within(1.5), few, lambda: bench.large_restore(image, size))
