@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <exception>
+#include <optional>
 #include <thread>
 
 #include "tracee/call_names.h"
@@ -201,6 +202,7 @@ void Batch::send_off() {
   else
     task_.go_on();
   task_.batch_end_of_ = {0};
+  sent_off_ = true;
 }
 
 void Batch::judge_signal(int signal) {
@@ -213,16 +215,43 @@ void Batch::judge_signal(int signal) {
   throw Error(fmt::format("{}: signal {} ({}) in the middle of a batch", task_.name(), signal, sigabbrev_np(signal)));
 }
 
-// The task stands still meanwhile, and goes on whatever comes of it.
+// The task stands still meanwhile, and goes on whatever comes of it. It would wait for ever for a child that we hold
+// without knowing it, so its id is asked for twice.
 void Batch::tell_birth(int status) {
   if (status >> 16 != PTRACE_EVENT_CLONE || !on_birth_) return;
   try {
-    auto child = ptrace::event_message(task_.thread());
+    std::optional<uint64_t> child;
+    try {
+      child = ptrace::event_message(task_.thread());
+    } catch (const Error&) {
+      child = ptrace::event_message(task_.thread());
+    }
     if (!child) task_.fail_as_dead();
     on_birth_({static_cast<pid_t>(*child)});
   } catch (...) {
     birth_failure_ = std::current_exception();
   }
+}
+
+bool Batch::stands_at_end() const {
+  uint64_t code = space_.code().value;
+  auto ip = ptrace::peek_register(task_.thread(), offsetof(user_regs_struct, rip));
+  if (!ip) task_.fail_as_dead();
+  if (task_.batch_signal_ != 0) return *ip == code + signalled_end_offset();
+  return *ip == code + stepped_end_offset() && ptrace::event_message(task_.thread()) == ptrace::kAtExit;
+}
+
+// A task that has been stopped inside of a call would get this call's result whatever registers were put back.
+void Batch::finish_anyway() {
+  RemoteAddress slot = space_.slot_address(slot_);
+  if (!sent_off_ || task_.batch_end_of_ == slot) return;
+  if (!task_.stopped_) return finish();
+  if (stands_at_end()) {
+    task_.batch_end_of_ = slot;
+    return;
+  }
+  send_off();
+  finish();
 }
 
 // Judges a stop: is it the end? Group stops are reported again when a stopped task is set going; they change nothing.

@@ -220,6 +220,8 @@ class Batch {
   void flush();
   // The same for many tasks at once: all are started, then each is waited for by its id.
   static void flush_all(std::span<Batch* const> batches);
+  // After a failure, for a batch that must not be left in the middle: leads it to its end all the same.
+  void finish_anyway();
 
  private:
   friend class Pending;
@@ -260,6 +262,7 @@ class Batch {
   void send_off();
   void finish();
   bool is_end(int status);
+  bool stands_at_end() const;
   void judge_signal(int signal);
   void tell_birth(int status);
   void read_slot();
@@ -270,6 +273,7 @@ class Batch {
   Task& task_;
   size_t round_ = 0;
   std::vector<Round> rounds_;
+  bool sent_off_ = false;
   OnBirth on_birth_;
   std::exception_ptr birth_failure_;
 };

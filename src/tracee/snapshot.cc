@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "base/log.h"
 #include "tracee/ptrace.h"
 
 namespace cairn::tracee {
@@ -42,7 +43,19 @@ Snapshot Snapshot::take(Task& task, BatchSpace& space, size_t slot) {
   std::optional<Task> copy;
   Batch batch(space, slot, task);
   batch.fork_away([&](HostPid between) { copy = hold_copy(between, task.options_, Clock::now() + kBirthTime); });
-  batch.flush();
+  try {
+    batch.flush();
+  } catch (const Died&) {
+    throw;
+  } catch (...) {
+    // Else the task would not have waited for its child.
+    try {
+      batch.finish_anyway();
+    } catch (const std::exception& error) {
+      log::detail("{}", error.what());
+    }
+    throw;
+  }
   CAIRN_ASSERT(copy);
   return Snapshot(std::move(*copy));
 }
