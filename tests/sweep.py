@@ -37,17 +37,19 @@ PLAYS: dict[str, dict[str, int]] = {
     "memory_common_pages": dict(zip(_KEPT, (71, 73, 47, 59, 61))),
     "process_acts": {"acts": 23},
 }
+_OTHER_STRIDE = 29
 _FULL_ERRORS = 3
 
 
 def main() -> int:
     arguments = parse_arguments()
     programs = {program.name: program for program in find_all()}
+    strides = strides_of(arguments.only, programs)
     plays = [
         (programs[name], sweep)
-        for name, sweeps in PLAYS.items()
+        for name, sweeps in strides.items()
         for sweep in sweeps
-        if fnmatch.fnmatch(name, arguments.only) and (not arguments.sweep or sweep in arguments.sweep)
+        if not arguments.sweep or sweep in arguments.sweep
     ]
     missing = sorted({program.name for program, _ in plays if not binary(arguments.build, program).exists()})
     if missing or not plays:
@@ -56,7 +58,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     def perform(play: Play, sweep: str) -> None:
-        extent = Extent(1, _FULL_ERRORS) if arguments.full else Extent(PLAYS[play.program.name][sweep], 1)
+        extent = Extent(1, _FULL_ERRORS) if arguments.full else Extent(strides[play.program.name][sweep], 1)
         extent = Extent(arguments.stride or extent.stride, arguments.errors or extent.errors)
         guarded(play, lambda play: SWEEPS[sweep](play, extent))
 
@@ -67,6 +69,12 @@ def main() -> int:
     results = suite.play_all(plays, again=0 if arguments.full else 2)
     tell_points(results)
     return summarise(results)
+
+
+def strides_of(only: str, programs: dict[str, Program]) -> dict[str, dict[str, int]]:
+    """By program and sweep; programs that are not in the list above are swept when they alone are asked for."""
+    listed = {name: sweeps for name, sweeps in PLAYS.items() if fnmatch.fnmatch(name, only)}
+    return listed or {name: dict.fromkeys(_KEPT, _OTHER_STRIDE) for name in programs if fnmatch.fnmatch(name, only)}
 
 
 def binary(build: Path, program: Program) -> Path:
