@@ -252,7 +252,7 @@ bool TreeSeizer::read_state(HeldProcess& process, Task& task) {
     auto refusal = task.refusal_of_calls();
     if (!refusal) return true;
     refused_.insert(task.thread());
-    problems_.push_back({process.pid, task.thread(), refusal->reason, refusal->remedy});
+    problems_.push_back({process.pid, task.thread(), refusal->reason, refusal->remedy, refusal->passes});
     return true;
   } catch (const Error&) {
     if (ptrace::get_mask(task.thread())) throw;
