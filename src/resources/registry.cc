@@ -79,6 +79,7 @@ namespace cairn::resources {
   KIND(socket_options) \
   KIND(speculation) \
   KIND(status_flags) \
+  KIND(syscall_dispatch) \
   KIND(task) \
   KIND(terminal_end) \
   KIND(thp_disable) \

@@ -132,13 +132,17 @@ std::optional<RseqConfiguration> rseq(HostPid task) {
   return configuration;
 }
 
-bool has_syscall_dispatch(HostPid task) {
-  struct {
-    uint64_t mode, selector, offset, length;
-  } configuration{};
-  long result = request("PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG", kernel::kPtraceGetSyscallUserDispatchConfig, task,
-                        sizeof(configuration), kernel::arg(&configuration));
-  return result == 0 && configuration.mode != 0;
+std::optional<DispatchConfiguration> syscall_dispatch(HostPid task) {
+  constexpr const char* kName = "PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG";
+  DispatchConfiguration configuration;
+  auto ask = [&](size_t size) {
+    return request(kName, kernel::kPtraceGetSyscallUserDispatchConfig, task, static_cast<long>(size),
+                   kernel::arg(&configuration));
+  };
+  long result = ask(sizeof(configuration));
+  if (result == -EIO && ask(0) == -EIO) return {};  // an older kernel; this one would find fault with the size
+  if (!alive(kName, task, result) || configuration.mode == 0) return {};
+  return configuration;
 }
 
 }  // namespace cairn::tracee::ptrace

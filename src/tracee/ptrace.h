@@ -41,9 +41,13 @@ std::optional<siginfo_t> signal_info(HostPid task);
 enum class Queue { kTask, kProcess };
 bool peek_signals(HostPid task, Queue queue, std::vector<siginfo_t>& signals);
 std::optional<RseqConfiguration> rseq(HostPid task);
-// Whether syscall user dispatch is on (prctl PR_SET_SYSCALL_USER_DISPATCH); false where it can't be asked (Linux
-// < 6.4).
-bool has_syscall_dispatch(HostPid task);
+// Syscall user dispatch (prctl(2) PR_SET_SYSCALL_USER_DISPATCH), struct ptrace_sud_config: the kernel lets calls from
+// this range of code pass, and asks the byte at `selector`, if there is one, about all others.
+struct DispatchConfiguration {
+  uint64_t mode = 0, selector = 0, offset = 0, length = 0;
+};
+// None when it is off, or can't be asked (Linux < 6.4).
+std::optional<DispatchConfiguration> syscall_dispatch(HostPid task);
 
 // wait4(2) for this id alone, with __WALL. kGone: it has exited (status is set, and it is reaped as far as we were its
 // waiter), it is a leader that died before its threads, or it isn't ours (status -1).

@@ -256,13 +256,27 @@ bool Task::try_suspend_seccomp() {
   return calls_allowed_;
 }
 
+// Our calls pass while the program's selector says that all do. Dispatch can't be switched off for them: were cairn
+// killed then, the program would run on without it, and make calls that it means for its own handler. For the same
+// reason the selector is left as it is.
+std::optional<Refusal> Task::refusal_of_dispatch() const {
+  constexpr char kAllow = 0;  // SYSCALL_DISPATCH_FILTER_ALLOW
+  auto dispatch = ptrace::syscall_dispatch(thread_);
+  if (!dispatch) return {};
+  std::string what = fmt::format("{} has its system calls dispatched to itself (PR_SET_SYSCALL_USER_DISPATCH)", name());
+  if (dispatch->selector == 0) return Refusal{what + " without a selector", "only with one can calls be made in it"};
+  char selector = kAllow;
+  iovec local = {&selector, sizeof(selector)}, remote = {reinterpret_cast<void*>(dispatch->selector), sizeof(selector)};
+  ssize_t size = kernel::try_process_vm_readv(thread_, {&local, 1}, {&remote, 1});
+  if (size == sizeof(selector) && selector == kAllow) return {};
+  return Refusal{what + ", and its selector blocks them now", "try again, or raise --timeout", true};
+}
+
 // Why no call can be made in this task, if so.
 std::optional<Refusal> Task::refusal_of_calls() {
   if (state().registers.cs != k64BitCode)
     return Refusal{fmt::format("{} runs 32-bit code", name()), "only 64-bit programs can be checkpointed"};
-  if (ptrace::has_syscall_dispatch(thread_))
-    return Refusal{fmt::format("{} has its system calls dispatched to itself (PR_SET_SYSCALL_USER_DISPATCH)", name()),
-                   "Windows programs under Wine do this; run the program without it"};
+  if (auto refusal = refusal_of_dispatch()) return refusal;
   return try_suspend_seccomp() ? std::nullopt : seccomp_refusal(process_, thread_);
 }
 

@@ -144,6 +144,7 @@ class Task {
   void allow_calls();
   bool try_suspend_seccomp();
   std::optional<Refusal> refusal_of_calls();
+  std::optional<Refusal> refusal_of_dispatch() const;
   void take(const user_regs_struct& registers, uint64_t mask);
   void keep_signal(int signal);
   void keep_if_stop_signal(int status);
