@@ -12,7 +12,8 @@ step() {
   "$@" || failed=1
 }
 
-mapfile -t sources < <(git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.proto')
+# Those that are there: git names removed ones, too, until the removal is staged.
+mapfile -t sources < <(git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.proto' | xargs ls -d 2>/dev/null)
 step clang-format --dry-run -Werror "${sources[@]}"
 step python3 tools/check_includes.py
 mapfile -t scripts < <(git ls-files --cached --others --exclude-standard 'tools/*.sh' '.ci/run')
