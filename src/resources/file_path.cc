@@ -5,6 +5,8 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
+#include <array>
 #include <cctype>
 #include <string_view>
 
@@ -53,6 +55,11 @@ image::FilePath record(const std::string& path, const struct stat& stat) {
   state.set_modified_nanoseconds(static_cast<uint32_t>(stat.st_mtim.tv_nsec));
   return state;
 }
+
+constexpr long kMessageQueues = 0x19800202;  // MQUEUE_MAGIC of ipc/mqueue.c
+constexpr long kSecretMemory = 0x5345434d;   // SECRETMEM_MAGIC, memfd_secret(2)
+constexpr std::array kForeign = {long{TRACEFS_MAGIC},  long{DEBUGFS_MAGIC},  long{BPF_FS_MAGIC}, long{NSFS_MAGIC},
+                                 long{PSTOREFS_MAGIC}, long{EFIVARFS_MAGIC}, kMessageQueues,     kSecretMemory};
 
 constexpr std::string_view kDeleted = " (deleted)";
 
@@ -142,6 +149,8 @@ std::string difference(const image::FilePath& path, const std::optional<struct s
                    static_cast<uint32_t>(found->st_mtim.tv_nsec) == path.modified_nanoseconds();
   return same_time ? "" : "it was modified since";
 }
+
+bool has_ordinary_files(long file_system) { return std::ranges::find(kForeign, file_system) == kForeign.end(); }
 
 void check_path(CheckContext& context, const image::FilePath& path, Change allowed) {
   if (context.accepts_change(path.path())) allowed = Change::kAny;

@@ -25,13 +25,6 @@
 namespace cairn::resources {
 namespace {
 
-constexpr long kMessageQueues = 0x19800202;  // MQUEUE_MAGIC of ipc/mqueue.c
-constexpr long kSecretMemory = 0x5345434d;   // SECRETMEM_MAGIC, memfd_secret(2)
-
-// File systems whose regular files are something else behind a descriptor: opening one again is another object, or has
-// effects. Not recognised, so that the engine refuses them by name.
-constexpr std::array kForeign = {long{TRACEFS_MAGIC},  long{DEBUGFS_MAGIC},  long{BPF_FS_MAGIC}, long{NSFS_MAGIC},
-                                 long{PSTOREFS_MAGIC}, long{EFIVARFS_MAGIC}, kMessageQueues,     kSecretMemory};
 // Made up by the kernel: inodes, sizes and times mean nothing.
 constexpr std::array kMadeUp = {long{PROC_SUPER_MAGIC}, long{SYSFS_MAGIC}, long{CGROUP_SUPER_MAGIC},
                                 long{CGROUP2_SUPER_MAGIC}};
@@ -56,7 +49,7 @@ class FileKind final : public DescriptionKind<image::File> {
     if (!view.link().starts_with('/') || is_of_process(view)) return false;
     if (is_path_only(view.flags())) return true;
     if (view.is(S_IFDIR)) return true;
-    return view.is(S_IFREG) && view.stat().st_nlink > 0 && !is_among(kForeign, view.file_system());
+    return view.is(S_IFREG) && view.stat().st_nlink > 0 && has_ordinary_files(view.file_system());
   }
 
   image::File describe(DescribeContext& context, const DescriptionView& view) const override {

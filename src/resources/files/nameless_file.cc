@@ -20,6 +20,7 @@
 #include "base/scope_guard.h"
 #include "kernel/storage.h"
 #include "resources/file_locks.h"
+#include "resources/file_path.h"
 #include "resources/files/nameless_file.pb.h"
 #include "resources/kind.h"
 #include "resources/page_extents.h"
@@ -237,7 +238,7 @@ class NamelessFileKind final : public TypedKind<image::NamelessFile>, public Any
     if (!view.is(S_IFREG) || view.stat().st_nlink != 0 || (view.flags() & O_PATH) != 0) return false;
     if (!view.link().starts_with('/') || view.stat().st_dev == kernel::kernel_memory_device()) return false;
     long type = view.file_system();
-    return type != HUGETLBFS_MAGIC && type != kAioRing;
+    return has_ordinary_files(type) && type != HUGETLBFS_MAGIC && type != kAioRing;
   }
 
   image::AnyState describe_any(DescribeContext& context, const DescriptionView& view) const override {
