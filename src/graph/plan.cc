@@ -81,7 +81,7 @@ class PlanBuilder {
   }
 
   // The node for a milestone of a record. MADE of a task is its birth, BORN of a process its being made; a missing
-  // CONNECTED or SEALED is the last that there is.
+  // CONNECTED or SEALED is the last that there is. What only a task has is asked of no other: it would mean too late.
   size_t node(RecordId record, Milestone milestone) const {
     size_t first = first_.at(record);
     size_t last = first;
@@ -89,6 +89,9 @@ class PlanBuilder {
       if (nodes_[i].milestone == milestone) return i;
       last = i;
     }
+    if (milestone == image::MAPPED || milestone == image::TABLED)
+      throw Error(fmt::format("{} {} is no task that could be {}", records_.at(record).kind(), record.value,
+                              milestone_name(milestone)));
     return milestone == image::MADE || milestone == image::BORN ? first : last;
   }
 
