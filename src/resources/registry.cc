@@ -51,6 +51,8 @@ namespace cairn::resources {
   KIND(memfd) \
   KIND(memory_merge, .needs = {kPrivilege}) \
   KIND(memory_policy) \
+  KIND(message_queue) \
+  KIND(message_queue_end) \
   KIND(mm) \
   KIND(nameless_content) \
   KIND(nameless_file) \

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import re
@@ -153,6 +154,42 @@ class ChangedFiles(Choices):
         self.assertIn("pipe:[1]", other.stderr)
         done = self.restore("--accept-changed", str(path))
         self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class MessageQueues(Choices):
+    """A named POSIX message queue is the host's: a restore looks for it, and for what the tree was to receive."""
+
+    LIBRARY = ctypes.CDLL(None, use_errno=True)
+
+    def call(self, name: str, *arguments) -> int:
+        result = getattr(self.LIBRARY, name)(*arguments)
+        self.assertGreaterEqual(result, 0, f"{name}: {os.strerror(ctypes.get_errno())}")
+        return result
+
+    def test_a_queue_must_be_there_with_its_messages(self) -> None:
+        name = f"/cairn.{os.getpid()}"
+        attributes = (ctypes.c_long * 8)(0, 3, 8)
+        queue = self.call("mq_open", name.encode(), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, attributes)
+        self.addCleanup(os.close, queue)
+        self.addCleanup(self.LIBRARY.mq_unlink, name.encode())
+        self.call("mq_send", queue, b"message", 7, 0)
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "pass_fds": (queue,)}
+        sleep = self.start("sleep", "1000", **streams)
+        self.wait_for(lambda: Path(f"/proc/{sleep.pid}/comm").read_text() == "sleep\n", "it isn't sleep")
+        done = cairn("checkpoint", "--then", "kill", "--output", self.image, str(sleep.pid))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        sleep.wait()
+        self.call("mq_receive", queue, ctypes.create_string_buffer(8), 8, None)
+        unmet = self.restore()
+        self.assertEqual(unmet.returncode, 4)
+        self.assertIn(f"message queue {name}: ", unmet.stderr)
+        accepted = self.restore("--accept-changed", name)
+        self.assertEqual(accepted.returncode, 0, accepted.stderr)
+        self.end_group(int(self.pid_file.read_text()))
+        self.call("mq_unlink", name.encode())
+        gone = self.restore("--accept-changed", name)
+        self.assertEqual(gone.returncode, 4)
+        self.assertIn("found: nothing", gone.stderr)
 
 
 class DeadIds(Choices):
