@@ -115,6 +115,18 @@ class DescriptionKind : public TypedKind<State>, public AnyDescriptionKind {
   }
 };
 
+// A kind of description that mappings have for their file, but that a task maps by another call than mmap(2): its
+// create() need not give a descriptor. All that the mapping has beside this area is set afterwards.
+class AnyMapper {
+ public:
+  virtual ~AnyMapper() = default;
+  struct Area {
+    uint64_t address, size, offset;  // bytes
+    uint32_t protection;             // PROT_*
+  };
+  virtual void map(RestoreContext& context, const Record& file, RestoredTask& task, const Area& area) const = 0;
+};
+
 // What every open file description has, whatever its kind (status flags, owner); hangs on the description's record.
 class AnyDescriptionAttributeKind {
  public:

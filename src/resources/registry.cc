@@ -161,6 +161,8 @@ const Kind& kind_of(const Record& record) {
   return *row->kind;
 }
 
+const AnyMapper* mapper_of(const Record& record) { return dynamic_cast<const AnyMapper*>(&kind_of(record)); }
+
 graph::KindFacts facts_of(const std::string& kind) {
   const Row* row = find_row(kind);
   CAIRN_ASSERT(row != nullptr);

@@ -21,6 +21,8 @@ const Row* find_row(const std::string& kind);
 image::AnyState make_state(const std::string& kind);
 // The kind of an existing record.
 const Kind& kind_of(const Record& record);
+// Null for a record that isn't mapped in a way of its own.
+const AnyMapper* mapper_of(const Record& record);
 graph::KindFacts facts_of(const std::string& kind);
 
 // A kind together with one of its faces.

@@ -11,6 +11,7 @@
 #include "kernel/constants.h"
 #include "memory/page_copy.h"
 #include "resources/memory/mm.h"
+#include "resources/registry.h"
 
 namespace cairn::resources {
 namespace {
@@ -178,7 +179,8 @@ class MmBuilder {
   void take_files() {
     std::vector<RecordId> records;
     auto want = [&](const image::Ref& file) {
-      if (file.id() != 0 && numbers_.emplace(file.id(), -1).second) records.push_back({file.id()});
+      if (file.id() == 0 || mapper_of(context_.records().at({file.id()})) != nullptr) return;
+      if (numbers_.emplace(file.id(), -1).second) records.push_back({file.id()});
     };
     for (const Mapping& mapping : state_.mappings()) want(mapping.file());
     want(state_.executable());
@@ -215,19 +217,27 @@ class MmBuilder {
   }
 
   void map(const Mapping& mapping, uint32_t protection) {
-    tracee::Batch& batch = task_.room(1);
-    uint64_t size = mapping.end() - mapping.start();
     if (mapping.sort() == Mapping::VDSO) {
-      batch.call(SYS_arch_prctl, kArchMapVdso64, mapping.start());
+      task_.room(1).call(SYS_arch_prctl, kArchMapVdso64, mapping.start());
       return;
+    }
+    map_memory(mapping, protection);
+    if (mapping.has_policy()) bind_to_nodes(mapping, task_);  // before it is filled
+  }
+
+  void map_memory(const Mapping& mapping, uint32_t protection) {
+    uint64_t size = mapping.end() - mapping.start();
+    if (mapping.sort() == Mapping::FILE) {
+      const Record& record = context_.records().at({mapping.file().id()});
+      if (const AnyMapper* mapper = mapper_of(record))
+        return mapper->map(context_, record, task_, {mapping.start(), size, mapping.offset(), protection});
     }
     int flags = MAP_FIXED_NOREPLACE | (mapping.shared() ? MAP_SHARED : MAP_PRIVATE);
     if (mapping.sort() == Mapping::ANONYMOUS) flags |= MAP_ANONYMOUS;
     if (has_flag(mapping, "gd")) flags |= MAP_GROWSDOWN;
     if (has_flag(mapping, "nr")) flags |= MAP_NORESERVE;
     int file = mapping.sort() == Mapping::FILE ? numbers_.at(mapping.file().id()) : -1;
-    batch.call(SYS_mmap, mapping.start(), size, protection, flags, file, mapping.offset());
-    if (mapping.has_policy()) bind_to_nodes(mapping, task_);  // before it is filled
+    task_.room(1).call(SYS_mmap, mapping.start(), size, protection, flags, file, mapping.offset());
   }
 
   void finish(const Mapping& mapping, bool held) {
