@@ -82,6 +82,8 @@ namespace cairn::resources {
   KIND(speculation) \
   KIND(status_flags) \
   KIND(syscall_dispatch) \
+  KIND(sysv_attachment) \
+  KIND(sysv_memory) \
   KIND(task) \
   KIND(terminal_end) \
   KIND(thp_disable) \

@@ -17,8 +17,8 @@ struct Known {
   std::string_view name, reason, remedy;
 };
 constexpr std::array kKnown = {
-    Known{"/SYSV", "it is System V shared memory (shmget), which is the host's and not kept",
-          "detach it (shmdt) before the checkpoint, or let the program use memfd_create(2) or /dev/shm instead"},
+    Known{"/SYSV", "it is System V shared memory (shmget), which only root can open, and of huge pages nobody",
+          "run cairn as root (CAP_CHECKPOINT_RESTORE), or detach it (shmdt) before the checkpoint"},
     Known{"/secretmem", "it is secret memory (memfd_secret), which nobody but its process can read",
           "unmap and close it before the checkpoint"},
     Known{"/[aio]", "it is the ring of an asynchronous I/O context (io_setup)",

@@ -192,6 +192,49 @@ class MessageQueues(Choices):
         self.assertIn("found: nothing", gone.stderr)
 
 
+class SharedSegments(Choices):
+    """A segment of System V shared memory that the tree has left behind is filled anew, unless somebody uses it."""
+
+    PROGRAM = """
+import ctypes, signal, sys
+library = ctypes.CDLL(None)
+library.shmat.restype = ctypes.c_void_p
+segment = library.shmget(0, 4096, 0o1600)
+address = library.shmat(segment, None, 0)
+ctypes.memmove(address, b"kept", 4)
+open(sys.argv[1], "w").write(f"{segment}\\n")
+signal.pause()
+"""
+
+    def attach(self, segment: int) -> int:
+        library = ctypes.CDLL(None)
+        library.shmat.restype = ctypes.c_void_p
+        address = library.shmat(segment, None, 0)
+        self.addCleanup(library.shmdt, ctypes.c_void_p(address))
+        return address
+
+    def test_a_segment_that_somebody_uses_is_left_alone(self) -> None:
+        told = self.directory / "told"
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+        job = self.start(sys.executable, "-c", self.PROGRAM, str(told), **streams)
+        self.wait_for(lambda: told.exists() and told.read_text().endswith("\n"), "it has no segment")
+        segment = int(told.read_text())
+        self.addCleanup(ctypes.CDLL(None).shmctl, segment, 0, None)
+        done = cairn("checkpoint", "--then", "kill", "--output", self.image, str(job.pid))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        job.wait()
+        address = self.attach(segment)
+        ctypes.memmove(address, b"lost", 4)
+        unmet = self.restore()
+        self.assertEqual(unmet.returncode, 4)
+        self.assertIn(f"System V segment {segment}: ", unmet.stderr)
+        self.assertEqual(ctypes.string_at(address, 4), b"lost")
+        ctypes.CDLL(None).shmdt(ctypes.c_void_p(address))
+        done = self.restore()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(ctypes.string_at(self.attach(segment), 4), b"kept")
+
+
 class DeadIds(Choices):
     """An id is taken until the parent of the dead has waited for it."""
 
