@@ -28,7 +28,8 @@ constexpr int kCapCheckpointRestore = 40;             // CAP_CHECKPOINT_RESTORE,
 bool owns_pid_namespace() {
   OwnedFd pids = kernel::open("/proc/self/ns/pid", O_RDONLY);
   long owner = kernel::call("ioctl", SYS_ioctl, pids.get(), kGetUserns);
-  if (owner < 0) return false;
+  if (owner == -EPERM) return false;
+  if (owner < 0) throw Error::system("ask whose the pid namespace is (NS_GET_USERNS)", static_cast<int>(-owner));
   OwnedFd file(static_cast<int>(owner));
   return kernel::fstat(file.get()).st_ino == kernel::try_stat_at(AT_FDCWD, "/proc/self/ns/user")->st_ino;
 }
