@@ -90,6 +90,8 @@ engine::CheckpointResult take(const Options& options, const Common& common) {
   if (options.max_pause != 0) wanted.most_pause = to_milliseconds(options.max_pause / 1000);
   wanted.external = {options.external.begin(), options.external.end()};
   wanted.progress = progress.callback();
+  if (options.live && wanted.then != engine::Then::kResume)
+    throw Error("--live is for processes that go on", Failure::kUsage);
   try {
     return engine::checkpoint(wanted);
   } catch (const Error& error) {

@@ -85,7 +85,7 @@ void describe_at_good_moment(Checkpoint& checkpoint, Clock::time_point deadline)
 
 class Capture final : public resources::CaptureContext {
  public:
-  Capture(Description& description, const Snapshots& snapshots, image::PageWriter& pages)
+  Capture(Description& description, Snapshots& snapshots, image::PageWriter& pages)
       : description_(description),
         snapshots_(snapshots),
         pages_(pages),
@@ -94,17 +94,24 @@ class Capture final : public resources::CaptureContext {
   memory::SharedPages& shared_pages() override { return shared_pages_; }
   tracee::HeldProcess& process_of(RecordId record) override { return description_.process_of(record); }
   std::optional<HostPid> snapshot_of(RecordId mm) const override { return snapshots_.of(mm); }
-  void defer(std::function<void()> capture) override { deferred_.push_back(std::move(capture)); }
+  void defer(RecordId mm, std::function<void()> capture) override { deferred_.emplace_back(mm, std::move(capture)); }
+  // What has been written of a snapshot proves nothing when it has died meanwhile: then it was empty.
   void capture_deferred() {
-    for (const auto& capture : deferred_) capture();
+    for (const auto& [mm, capture] : deferred_) {
+      within([mm = mm] { return fmt::format("snapshot of the address space {}", mm.value); },
+             [&, mm = mm, &capture = capture] {
+               capture();
+               snapshots_.finish(mm);
+             });
+    }
   }
 
  private:
   Description& description_;
-  const Snapshots& snapshots_;
+  Snapshots& snapshots_;
   image::PageWriter& pages_;
   memory::SharedPages shared_pages_;
-  std::vector<std::function<void()>> deferred_;
+  std::vector<std::pair<RecordId, std::function<void()>>> deferred_;
 };
 
 }  // namespace
@@ -127,8 +134,8 @@ struct Checkpoint::State {
 };
 
 void Checkpoint::State::release() {
-  hold->release();
-  pause_limit.reset();
+  pause_limit.reset();  // first: nothing must cancel the release
+  if (hold) hold->release();
 }
 
 // Whatever can fail about the end of the tree must fail before there is an image.
@@ -191,7 +198,7 @@ void Checkpoint::describe() {
 
 void Checkpoint::let_go() {
   state_->description.reset();
-  if (state_->hold) state_->release();
+  state_->release();
   state_->hold.reset();
 }
 
@@ -204,6 +211,7 @@ void Checkpoint::capture() {
     return Progress{"capture", state_->writer->pages().bytes()};
   });
   for (auto& [id, record] : state_->description->records().all()) {
+    kernel::stop_if_canceled();
     within([&, &record = record] { return fmt::format("{} {}", record.kind(), record.id.value); },
            [&, &record = record] {
              resources::kind_of(record).capture(context, record, state_->description->fd(record.id));
@@ -215,7 +223,10 @@ void Checkpoint::capture() {
   }
   state_->result.snapshots = snapshots.count();
   // From here on the target isn't needed; unless it is to end, it may go on.
-  if (state_->options.then == Then::kResume) state_->release();
+  if (state_->options.then == Then::kResume) {
+    state_->description->let_go_of_descriptors();
+    state_->release();
+  }
   context.capture_deferred();
 }
 
@@ -250,7 +261,7 @@ void Checkpoint::release() {
 
 void Checkpoint::abort() {
   state_->description.reset();
-  if (state_->hold) state_->release();
+  state_->release();
   state_->writer.reset();
 }
 

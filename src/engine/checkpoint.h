@@ -24,7 +24,8 @@ struct CheckpointOptions {
   std::string output;  // empty: ./COMM-PID.cairn
   image::Existing existing = image::Existing::kRefuse;
   Then then = Then::kResume;
-  Live live = Live::kAuto;                    // of a tree that goes on
+  Live live = Live::kAuto;  // of a tree that goes on
+  image::Compression compression;
   std::chrono::milliseconds timeout{10'000};  // for holding the tree, and for obstacles that may go away by themselves
   std::optional<std::chrono::milliseconds> most_pause;  // longer, and the checkpoint is given up
   std::set<std::string> external;                       // links of descriptors that are ends outside the tree

@@ -315,6 +315,12 @@ int Description::fd(RecordId record) const {
   return place == description_indices_.end() ? -1 : descriptions_.fd(place->second);
 }
 
+void Description::let_go_of_descriptors() {
+  descriptions_ = {};
+  handles_.clear();
+  pidfds_.clear();
+}
+
 void Description::obstacle(std::string reason, std::string remedy, std::string rule) {
   std::string where;
   for (const std::string& place : places_) where += (where.empty() ? "" : ": ") + place;

@@ -33,6 +33,8 @@ class Description final : public resources::DescribeContext {
   RecordId record_of(HostPid process) const { return processes_.at(process); }
   // Our duplicate of a description or the handle of an object; -1 when there is none.
   int fd(RecordId record) const;
+  // Gives up all of these: once the tree goes on, a close there must be the last one.
+  void let_go_of_descriptors();
   // The held process whose task acts for a shared structure.
   tracee::HeldProcess& process_of(RecordId structure) const { return *homes_.at(structure); }
 

@@ -85,7 +85,7 @@ class TextReport {
  public:
   explicit TextReport(const Opened& opened) : records_(opened.records), tree_(opened.tree) {
     const image::Head& head = opened.image.head();
-    line("image      {} ({}), {} bytes, {} of them pages", head.uuid(), head.command(), opened.image.bytes(),
+    line("image      {} ({}), {} bytes; {} bytes of pages", head.uuid(), head.command(), opened.image.bytes(),
          opened.image.page_bytes());
     line("host       Linux {} {}", head.host().kernel_release(), head.host().machine());
     add_process(tree_.root(), 0);

@@ -129,6 +129,16 @@ struct Restore::State {
     if (!unmet.empty()) throw graph::Unmet(std::move(unmet));
   }
 
+  // After a failure. Ids of what we have made ourselves are not long in coming free.
+  void check_again() {
+    try {
+      check_with_patience();
+    } catch (const Error&) {
+      return;  // the failure itself is told
+    }
+    if (!waits_for_others()) refuse_unmet();
+  }
+
   void build() {
     restoration.emplace(records, *tree, births, *image, options.parent, envelope);
     restoration->inherit(options.inherit);
@@ -163,8 +173,7 @@ void Restore::build() {
   } catch (const Error& error) {
     if (error.failure() != Failure::kFailed || kernel::canceled_by() != 0) throw;
     state_->restoration.reset();
-    state_->check();
-    state_->refuse_unmet();
+    state_->check_again();
     throw;
   }
 }

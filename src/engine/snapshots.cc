@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "graph/tree.pb.h"
+#include "kernel/cancel.h"
 #include "kernel/cgroups.h"
 #include "resources/process/child_subreaper.pb.h"
 
@@ -79,11 +80,23 @@ void Snapshots::try_take(RecordId mm, tracee::HeldProcess& process, Live live) {
   try {
     tracee::Task& task = process.tasks.front();
     tracee::InjectedSpace space(task, 1, process.proc.maps());
-    snapshots_.emplace(mm, tracee::Snapshot::take(task, space, 0));
+    tracee::Snapshot snapshot = tracee::Snapshot::take(task, space, 0);
     space.close();
+    snapshots_.emplace(mm, std::move(snapshot));
+  } catch (const tracee::Died&) {
+    throw;
   } catch (const Error& error) {
+    kernel::stop_if_canceled();
     tell(live, process.pid, error.what());
   }
+}
+
+void Snapshots::finish(RecordId mm) {
+  auto place = snapshots_.find(mm);
+  bool lives = place->second.lives();
+  HostPid pid = place->second.pid();
+  snapshots_.erase(place);
+  if (!lives) throw Error(fmt::format("process {}, which held it, was killed; is there too little memory?", pid.value));
 }
 
 std::optional<HostPid> Snapshots::of(RecordId mm) const {

@@ -19,6 +19,8 @@ class Snapshots {
 
   // The process whose memory is a copy of this address space.
   std::optional<HostPid> of(RecordId mm) const;
+  // This one has been read, and isn't needed any more. An Error when it had died.
+  void finish(RecordId mm);
   size_t count() const { return snapshots_.size(); }
 
  private:

@@ -28,7 +28,12 @@ Verified verify_image(const std::string& path, const ProgressCallback& progress)
   image::Reader image = image::Reader::open(path);
   graph::RecordSet records = graph::parse_records(image.records(), resources::make_state);
   graph::Tree tree(records);
-  graph::Plan(records, tree, graph::plan_births(tree), resources::facts_of);
+  graph::Births births = graph::plan_births(tree);
+  if (!births.obstacles().empty()) {
+    throw Error(fmt::format("the process tree can't be made: {}", births.obstacles().front().reason),
+                Failure::kDamagedImage);
+  }
+  graph::Plan(records, tree, births, resources::facts_of);
   verify_frames(image, progress);
   return {records.all().size(), image.frames().size(), image.bytes()};
 }

@@ -123,6 +123,7 @@ Head parse_head(std::string_view bytes) {
     damaged(kHeadFile, fmt::format("the image has format version {}; this cairn reads version {}",
                                    head.format_version(), kFormatVersion));
   }
+  if (head.features_size() > 1) damaged(kHeadFile, "names several ways to compress");
   for (const std::string& feature : head.features()) {
     if (codec_of(feature) == Codec::kNone) {
       damaged(kHeadFile, fmt::format("the image needs the feature \"{}\", which this cairn lacks", feature));

@@ -111,7 +111,7 @@ void Reader::State::open() {
 void Reader::State::load(int directory) {
   std::string head_bytes = read_file(directory, kHeadFile, kMostHeadFile);
   head = parse_head(head_bytes);
-  for (const std::string& feature : head.features()) codec = codec_of(feature);
+  if (head.features_size() != 0) codec = codec_of(head.features(0));
   std::string trailer_bytes = read_file(directory, kTrailerFile, kMostTrailerFile);
   Trailer trailer = parse_trailer(trailer_bytes);
   check_uuid(trailer, head);

@@ -28,14 +28,15 @@ std::optional<uint64_t> try_number(const std::string& path) {
 
 struct MemoryFiles {
   const char* limit;
+  const char* soft_limit;  // above it a group is slowed down
   const char* usage;
 };
 
 std::optional<MemoryFiles> memory_files(const CgroupPlace& place) {
-  if (place.hierarchy.empty()) return MemoryFiles{"memory.max", "memory.current"};
+  if (place.hierarchy.empty()) return MemoryFiles{"memory.max", "memory.high", "memory.current"};
   std::string names = "," + place.hierarchy + ",";
   if (names.find(",memory,") == std::string::npos) return {};
-  return MemoryFiles{"memory.limit_in_bytes", "memory.usage_in_bytes"};
+  return MemoryFiles{"memory.limit_in_bytes", "memory.limit_in_bytes", "memory.usage_in_bytes"};
 }
 
 // From the group up to the root of what is mounted.
@@ -44,9 +45,11 @@ uint64_t room_in_groups(CgroupPlace place, const MemoryFiles& files) {
   while (true) {
     std::optional<std::string> directory = directory_of(place);
     if (!directory) return room;
-    auto limit = try_number(fmt::format("{}/{}", *directory, files.limit));
     auto usage = try_number(fmt::format("{}/{}", *directory, files.usage));
-    if (limit && usage) room = std::min(room, *limit - std::min(*limit, *usage));
+    for (const char* file : {files.limit, files.soft_limit}) {
+      auto limit = try_number(fmt::format("{}/{}", *directory, file));
+      if (limit && usage) room = std::min(room, *limit - std::min(*limit, *usage));
+    }
     if (place.path.size() <= 1) return room;
     place.path.resize(std::max<size_t>(place.path.rfind('/'), 1));
   }

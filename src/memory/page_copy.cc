@@ -9,7 +9,9 @@
 #include <memory>
 #include <optional>
 
+#include "image/digest.h"
 #include "kernel/calls.h"
+#include "kernel/cancel.h"
 #include "kernel/storage.h"
 #include "memory/workers.h"
 
@@ -168,20 +170,34 @@ std::vector<Extent> join(const std::vector<std::vector<Extent>>& parts) {
   return result;
 }
 
+// The offsets of the extents still are those in the buffer.
+std::vector<PageDigest> digests_of_pages(const std::vector<Extent>& extents, const std::byte* buffer) {
+  std::vector<PageDigest> digests;
+  for (const Extent& extent : extents)
+    for (uint64_t at = 0; at < extent.length; at += kPageSize)
+      digests.push_back({extent.address + at, digest_of_page(buffer + extent.offset + at)});
+  return digests;
+}
+
 // Stores all that `read` puts into a frame's buffer but pages of zeros.
 std::vector<Extent> store_chunks(std::span<const SourceRange> ranges, image::PageWriter& pages,
-                                 const std::function<void(const Chunk&, std::byte*)>& read) {
+                                 const std::function<void(const Chunk&, std::byte*)>& read,
+                                 std::vector<PageDigest>* digests = nullptr) {
   std::vector<Chunk> chunks = cut_into_chunks(ranges);
   std::vector<std::vector<Extent>> stored(chunks.size());
+  std::vector<std::vector<PageDigest>> digests_of(digests == nullptr ? 0 : chunks.size());
   run_workers(chunks.size(), [&](size_t i) {
+    kernel::stop_if_canceled();
     std::byte* buffer = frame_buffer();
     read(chunks[i], buffer);
     size_t kept = 0;
     stored[i] = drop_zero_pages(chunks[i], buffer, kept);
     if (kept == 0) return;
+    if (digests != nullptr) digests_of[i] = digests_of_pages(stored[i], buffer);
     uint64_t offset = pages.append({buffer, kept});
     for (Extent& extent : stored[i]) extent.offset += offset;
   });
+  for (const std::vector<PageDigest>& part : digests_of) digests->insert(digests->end(), part.begin(), part.end());
   return join(stored);
 }
 
@@ -218,9 +234,13 @@ void append(std::vector<Extent>& extents, const Extent& extent) {
   }
 }
 
-std::vector<Extent> store_pages(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages) {
+uint64_t digest_of_page(const std::byte* page) { return image::digest(page, kPageSize); }
+
+std::vector<Extent> store_pages(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages,
+                                std::vector<PageDigest>* digests) {
   MemoryReader reader(process);
-  return store_chunks(ranges, pages, [&](const Chunk& chunk, std::byte* buffer) { reader.read(chunk, buffer); });
+  auto read = [&](const Chunk& chunk, std::byte* buffer) { reader.read(chunk, buffer); };
+  return store_chunks(ranges, pages, read, digests);
 }
 
 std::vector<Extent> store_file(int fd, uint64_t size, image::PageWriter& pages) {

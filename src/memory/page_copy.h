@@ -29,9 +29,15 @@ struct SourceRange {
   bool pinnable = true;
 };
 
+struct PageDigest {
+  uint64_t address = 0, digest = 0;  // XXH3, 64 bits
+};
+uint64_t digest_of_page(const std::byte* page);
+
 // Stores the content of these ranges (ascending) of a stopped process; pages of zeros are left out. Returns ascending
-// extents.
-std::vector<Extent> store_pages(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages);
+// extents, and where it is wanted the digest of each of their pages, in the same order.
+std::vector<Extent> store_pages(HostPid process, std::span<const SourceRange> ranges, image::PageWriter& pages,
+                                std::vector<PageDigest>* digests = nullptr);
 
 // Stores the content of a file (`fd` is a description of our own, since its position moves): all pages that are neither
 // holes nor zero, up to `size`. The addresses of the extents are file offsets; the last page may go beyond the end.

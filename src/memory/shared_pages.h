@@ -1,6 +1,9 @@
 // Stores the private pages of many processes so that a page which several of them share copy-on-write, known by its
 // frame number, is stored once. Without the right to see frame numbers (CAP_SYS_ADMIN) every process's pages are stored
 // by themselves.
+//
+// The kernel may move a page to another frame, and another page into that one, while we look. So a frame that was met
+// before is read all the same, and counts only if its content is what was stored.
 #pragma once
 
 #include <unordered_map>
@@ -22,9 +25,13 @@ class SharedPages {
   struct SharedPage {
     uint64_t address, frame;
   };
+  struct Stored {
+    uint64_t offset, digest;  // where it is in the page file
+  };
+  void remember(const std::vector<SharedPage>& pages, const Extents& stored, const std::vector<PageDigest>& digests);
+
   bool several_;
-  std::unordered_map<uint64_t, uint64_t> offsets_;  // frame number -> place in the page file
-  std::unordered_map<uint64_t, bool> zeros_;        // frames that hold nothing but zeros
+  std::unordered_map<uint64_t, Stored> by_frame_;
 };
 
 }  // namespace cairn::memory

@@ -212,8 +212,8 @@ class CaptureContext {
   // A process whose memory is a copy of this address space (tracee/snapshot.h), and stays so when the tree goes on.
   // None: what is to be kept must be read at once.
   virtual std::optional<HostPid> snapshot_of(RecordId mm) const = 0;
-  // For what only needs snapshots: done when the tree may have gone on.
-  virtual void defer(std::function<void()> capture) = 0;
+  // For what only needs the snapshot of this address space: done when the tree may have gone on.
+  virtual void defer(RecordId mm, std::function<void()> capture) = 0;
 };
 
 }  // namespace cairn::resources

@@ -1,10 +1,14 @@
 #include "tracee/snapshot.h"
 
+#include <fcntl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 
 #include <optional>
+#include <string_view>
 
 #include "base/log.h"
+#include "kernel/procfs.h"
 #include "tracee/ptrace.h"
 
 namespace cairn::tracee {
@@ -18,6 +22,16 @@ void Snapshot::arrive(Task& task, Deadline deadline) {
   if (task.wait_until_stopped(deadline) != Task::Arrival::kStopped)
     throw Error(fmt::format("{}, a fork for a snapshot, did not stop at its birth", task.name()));
 }
+
+// Should memory run out, it is the one to go.
+void Snapshot::offer_to_oom_killer(HostPid copy) {
+  auto proc = kernel::ProcDir::open(copy);
+  auto file = proc ? kernel::try_open_at(proc->fd(), "oom_score_adj", O_WRONLY) : std::nullopt;
+  constexpr std::string_view kMost = "1000";
+  if (file) kernel::call("write", SYS_write, file->get(), kernel::arg(kMost.data()), static_cast<long>(kMost.size()));
+}
+
+bool Snapshot::lives() const { return ptrace::get_mask(copy_.thread()).has_value(); }
 
 // `between` ends as soon as it has made the copy. From its first stop on it dies with us, and so does what it makes.
 Task Snapshot::hold_copy(HostPid between_id, unsigned options, Deadline deadline) {
@@ -36,6 +50,7 @@ Task Snapshot::hold_copy(HostPid between_id, unsigned options, Deadline deadline
   if (ptrace::wait_for_stop(between_id, deadline).what != ptrace::Waited::kGone)
     throw Error(fmt::format("{}, a fork for a snapshot, did not end", between.name()));
   between.forget();
+  offer_to_oom_killer(id);
   return copy;
 }
 

@@ -22,9 +22,12 @@ class Snapshot {
 
   // Whose memory to read. It is held before its first instruction, dies with cairn and with this object.
   HostPid pid() const { return copy_.process(); }
+  // Whether it still is in its stop. Where it is not, what was read of it may have been nothing.
+  bool lives() const;
 
  private:
   explicit Snapshot(Task copy) : copy_(std::move(copy)) {}
+  static void offer_to_oom_killer(HostPid copy);
   static void arrive(Task& task, Deadline deadline);
   static Task hold_copy(HostPid between, unsigned options, Deadline deadline);
 

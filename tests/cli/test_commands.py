@@ -166,6 +166,7 @@ class Images(unittest.TestCase):
         self.assertEqual(self.checkpoint("--live")["snapshots"], 1)
         self.assertEqual(self.checkpoint("--replace", "--no-live")["snapshots"], 0)
         self.assertEqual(cairn("checkpoint", "--live", "--no-live", "1").returncode, 2)
+        self.assertEqual(cairn("checkpoint", "--live", "--then", "kill", "1").returncode, 2)
         self.assertEqual(cairn("checkpoint", "--compress", "gzip", "1").returncode, 2)
 
 

@@ -124,7 +124,7 @@ class Captured final : public CaptureContext {
   memory::SharedPages& shared_pages() override { return shared_pages_; }
   tracee::HeldProcess& process_of(RecordId) override { throw Error("there are no processes"); }
   std::optional<HostPid> snapshot_of(RecordId) const override { return {}; }
-  void defer(std::function<void()> capture) override { capture(); }
+  void defer(RecordId, std::function<void()> capture) override { capture(); }
 
   std::optional<image::Reader> reader;
 

@@ -122,7 +122,7 @@ class MmKind final : public TypedKind<image::Mm>, public AnyStructureKind {
     if (!snapshot) return add_pages(state, store(context, state, process, all));
     memory::Extents now;
     if (std::ranges::any_of(state.mappings(), unforked)) now = store(context, state, process, unforked);
-    context.defer([&context, &state, now, snapshot = *snapshot] {
+    context.defer(record.id, [&context, &state, now, snapshot = *snapshot] {
       add_pages(state, memory::united_pages(now, store_snapshot(context, state, snapshot)));
     });
   }
