@@ -76,6 +76,12 @@ SocketAddress address_of(int family, const uint32_t (&words)[4], uint16_t port_i
   return SocketAddress::inet({reinterpret_cast<const char*>(words), size}, ntohs(port_in_network_order));
 }
 
+void put_address(const SocketAddress& address, uint32_t (&words)[4], uint16_t& port) {
+  std::string bytes = address.inet_address();
+  std::memcpy(words, bytes.data(), std::min(bytes.size(), sizeof(words)));
+  port = htons(address.port());
+}
+
 template <typename Request>
 void dump(const Request& request, const std::function<void(Bytes)>& visit) {
   struct {
@@ -140,6 +146,7 @@ InetSocketInfo parse_inet_socket(Bytes payload) {
   info.send_queue = message.idiag_wqueue;
   info.user = message.idiag_uid;
   info.inode = message.idiag_inode;
+  info.cookie = {message.id.idiag_cookie[0], message.id.idiag_cookie[1]};
   for_each_attribute(after(payload, sizeof(message)), [&](int type, Bytes value) {
     if (type == INET_DIAG_SHUTDOWN) info.shutdown = take_struct<uint8_t>(value, "shutdown");
     if (type == INET_DIAG_MD5SIG) info.signed_segments = !value.empty();
@@ -165,6 +172,30 @@ std::vector<InetSocketInfo> dump_inet_sockets(int family, int protocol) {
   std::vector<InetSocketInfo> sockets;
   dump(request, [&](Bytes payload) { sockets.push_back(parse_inet_socket(payload)); });
   return sockets;
+}
+
+int try_end_time_wait(const InetSocketInfo& past) {
+  struct {
+    nlmsghdr header;
+    inet_diag_req_v2 request;
+  } message{};
+  message.header.nlmsg_len = sizeof(message);
+  message.header.nlmsg_type = SOCK_DESTROY;
+  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  message.request.sdiag_family = static_cast<uint8_t>(past.family);
+  message.request.sdiag_protocol = IPPROTO_TCP;
+  put_address(past.local, message.request.id.idiag_src, message.request.id.idiag_sport);
+  put_address(past.remote, message.request.id.idiag_dst, message.request.id.idiag_dport);
+  message.request.id.idiag_if = past.interface;
+  std::copy(past.cookie.begin(), past.cookie.end(), message.request.id.idiag_cookie);
+  OwnedFd netlink = make_socket({AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG});
+  checked("sendto sock_diag", SYS_sendto, netlink.get(), arg(&message), sizeof(message));
+  struct {
+    nlmsghdr header;
+    nlmsgerr error;
+  } answer{};
+  checked("recvfrom sock_diag", SYS_recvfrom, netlink.get(), arg(&answer), sizeof(answer), MSG_TRUNC);
+  return answer.error.error;
 }
 
 std::string tcp_state_name(int state) {

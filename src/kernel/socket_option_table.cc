@@ -67,7 +67,8 @@ constexpr TabledOption kTable[] = {
     CAIRN_IPV6(IPV6_MULTICAST_LOOP),
     CAIRN_IPV6(IPV6_MTU_DISCOVER),
     CAIRN_IPV6(IPV6_RECVERR),
-    CAIRN_IPV6(IPV6_V6ONLY),
+    // bind(2) to one address sets it, connect(2) does not.
+    CAIRN_IPV6(IPV6_V6ONLY, sizeof(int), Use::kBefore),
     CAIRN_IPV6(IPV6_MULTICAST_ALL),
     CAIRN_IPV6(IPV6_RECVERR_RFC4884),
     CAIRN_IPV6(kIpv6FlowInfoSend),
@@ -96,7 +97,7 @@ constexpr TabledOption kTable[] = {
     CAIRN_TCP(TCP_ULP, 16, Use::kRefused),
     CAIRN_TCP(TCP_CONGESTION, 16),
     CAIRN_TCP(TCP_NODELAY),
-    CAIRN_TCP(TCP_MAXSEG),
+    CAIRN_TCP(TCP_MAXSEG, sizeof(int), Use::kBefore),
     CAIRN_TCP(TCP_CORK),
     CAIRN_TCP(TCP_KEEPIDLE),
     CAIRN_TCP(TCP_KEEPINTVL),
@@ -105,11 +106,12 @@ constexpr TabledOption kTable[] = {
     CAIRN_TCP(TCP_LINGER2),
     CAIRN_TCP(TCP_DEFER_ACCEPT),
     CAIRN_TCP(TCP_WINDOW_CLAMP),
-    CAIRN_TCP(TCP_QUICKACK),
+    // Changes with the traffic of a connection.
+    CAIRN_TCP(TCP_QUICKACK, sizeof(int), Use::kBefore),
     CAIRN_TCP(TCP_THIN_LINEAR_TIMEOUTS),
     CAIRN_TCP(TCP_USER_TIMEOUT),
     CAIRN_TCP(TCP_FASTOPEN),
-    CAIRN_TCP(TCP_FASTOPEN_CONNECT),
+    CAIRN_TCP(TCP_FASTOPEN_CONNECT, sizeof(int), Use::kBefore),
     CAIRN_TCP(TCP_FASTOPEN_KEY, 32),
     CAIRN_TCP(TCP_FASTOPEN_NO_COOKIE),
     CAIRN_TCP(TCP_NOTSENT_LOWAT),
@@ -162,7 +164,7 @@ constexpr TabledOption kTable[] = {
     CAIRN_SOCKET(SO_SELECT_ERR_QUEUE),
     CAIRN_SOCKET(SO_BUSY_POLL),
     CAIRN_SOCKET(SO_PREFER_BUSY_POLL),
-    CAIRN_SOCKET(SO_INCOMING_CPU),
+    CAIRN_SOCKET(SO_INCOMING_CPU, sizeof(int), Use::kBefore),
     CAIRN_SOCKET(SO_MAX_PACING_RATE, 8),
     CAIRN_SOCKET(SO_ZEROCOPY),
     CAIRN_SOCKET(SO_TXTIME, 8),
@@ -177,11 +179,18 @@ constexpr TabledOption kTable[] = {
     CAIRN_SOCKET(SO_LOCK_FILTER),
 };
 
+// A stream has them, and they can't be set: an accepted connection has the TTL of its first segment there.
+bool is_of_multicast(const TabledOption& option) {
+  return (option.level == IPPROTO_IP && (option.number == IP_MULTICAST_TTL || option.number == IP_MULTICAST_IF)) ||
+         (option.level == IPPROTO_IPV6 && (option.number == IPV6_MULTICAST_HOPS || option.number == IPV6_MULTICAST_IF));
+}
+
 }  // namespace
 
 std::span<const TabledOption> socket_option_table() { return kTable; }
 
 bool may_have_option(const TabledOption& option, int family, int protocol) {
+  if (protocol == IPPROTO_TCP && is_of_multicast(option)) return false;
   bool is_inet = family == AF_INET || family == AF_INET6;
   switch (option.level) {
     case SOL_SOCKET:

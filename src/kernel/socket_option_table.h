@@ -20,6 +20,7 @@ struct TabledOption {
     kPlain,
     kBufferSize,  // the kernel doubles what it is given, and more than the sysctl needs the forced form
     kRefused,     // can't be set back: must be empty
+    kBefore,      // of a tcp connection it tells what that has come to, and decides nothing any more
   } use = Use::kPlain;
 };
 

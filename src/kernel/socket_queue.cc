@@ -169,22 +169,25 @@ void send_message(int fd, const OutgoingMessage& message) {
 namespace {
 
 int half_of_buffer(int size) { return (size + 1) / 2; }
+int forced_form(int option) { return option == SO_SNDBUF ? SO_SNDBUFFORCE : SO_RCVBUFFORCE; }
 
 }  // namespace
 
-RoomySendBuffer::RoomySendBuffer(int fd)
+RoomyBuffer::RoomyBuffer(int fd, int option)
     : fd_(fd),
-      size_(socket_option(fd, SOL_SOCKET, SO_SNDBUF)),
+      option_(option),
+      forced_(forced_form(option)),
+      size_(socket_option(fd, SOL_SOCKET, option)),
       locks_(try_socket_option_as<int>(fd, SOL_SOCKET, SO_BUF_LOCK).value_or(0)) {
   int wanted = INT_MAX / 4;
-  if (try_set_socket_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, bytes_of(wanted)) < 0)
-    try_set_socket_option(fd, SOL_SOCKET, SO_SNDBUF, bytes_of(wanted));
+  if (try_set_socket_option(fd, SOL_SOCKET, forced_, bytes_of(wanted)) < 0)
+    try_set_socket_option(fd, SOL_SOCKET, option, bytes_of(wanted));
 }
 
-RoomySendBuffer::~RoomySendBuffer() {
+RoomyBuffer::~RoomyBuffer() {
   int half = half_of_buffer(size_);
-  if (try_set_socket_option(fd_, SOL_SOCKET, SO_SNDBUFFORCE, bytes_of(half)) < 0)
-    put_back_socket_option(fd_, SOL_SOCKET, SO_SNDBUF, bytes_of(half));
+  if (try_set_socket_option(fd_, SOL_SOCKET, forced_, bytes_of(half)) < 0)
+    put_back_socket_option(fd_, SOL_SOCKET, option_, bytes_of(half));
   put_back_socket_option(fd_, SOL_SOCKET, SO_BUF_LOCK, bytes_of(locks_));
 }
 
@@ -203,7 +206,7 @@ Discreet::~Discreet() {
 }
 
 bool set_buffer_size(int fd, int option, int value) {
-  int forced = option == SO_SNDBUF ? SO_SNDBUFFORCE : SO_RCVBUFFORCE;
+  int forced = forced_form(option);
   int half = half_of_buffer(value);
   if (try_set_socket_option(fd, SOL_SOCKET, forced, bytes_of(half)) < 0)
     try_set_socket_option(fd, SOL_SOCKET, option, bytes_of(half));

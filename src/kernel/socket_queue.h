@@ -46,17 +46,22 @@ struct OutgoingMessage {
 // Sends it all; what would block is an Error.
 void send_message(int fd, const OutgoingMessage& message);
 
-// Lifts the limit of the send buffer for a while, as far as we may (SO_SNDBUFFORCE, else net.core.wmem_max). The
-// destructor puts size and lock back.
-class RoomySendBuffer {
+// Lifts the limit of a buffer (SO_SNDBUF or SO_RCVBUF) for a while, as far as we may (SO_SNDBUFFORCE, else
+// net.core.wmem_max). The destructor puts size and lock back.
+class RoomyBuffer {
  public:
-  explicit RoomySendBuffer(int fd);
-  RoomySendBuffer(const RoomySendBuffer&) = delete;
-  ~RoomySendBuffer();
+  RoomyBuffer(int fd, int option);
+  RoomyBuffer(const RoomyBuffer&) = delete;
+  ~RoomyBuffer();
 
  private:
-  int fd_;
+  int fd_, option_, forced_;
   int size_, locks_;
+};
+
+class RoomySendBuffer : public RoomyBuffer {
+ public:
+  explicit RoomySendBuffer(int fd) : RoomyBuffer(fd, SO_SNDBUF) {}
 };
 
 // A socket that wants the credentials of senders (SO_PASSCRED, SO_PASSPIDFD) makes the kernel stamp what it sends and

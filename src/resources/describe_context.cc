@@ -58,8 +58,10 @@ int DescriptionView::flags() const {
   return cached(flags_, [&] { return kernel::fcntl(fd(), F_GETFL); });
 }
 
-SocketToggle::SocketToggle(int fd, int level, int option, int value, ToggleJournal* journal)
-    : original_{fd, level, option, kernel::socket_option(fd, level, option)}, journal_(journal) {
+SocketToggle::SocketToggle(int fd, int level, int option, int value, ToggleJournal* journal,
+                           std::optional<int> undone_by)
+    : original_{fd, level, option, undone_by ? *undone_by : kernel::socket_option(fd, level, option)},
+      journal_(journal) {
   if (journal_) place_ = journal_->note(original_);
   ScopeGuard undo([&] {
     put_back();

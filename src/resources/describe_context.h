@@ -83,7 +83,9 @@ class DescriptionView {
 // How to do that is noted first, should cairn be killed meanwhile.
 class SocketToggle {
  public:
-  SocketToggle(int fd, int level, int option, int value, ToggleJournal* journal = nullptr);
+  // `undo`: what takes it back, where that isn't the value from before.
+  SocketToggle(int fd, int level, int option, int value, ToggleJournal* journal = nullptr,
+               std::optional<int> undo = {});
   SocketToggle(const SocketToggle&) = delete;
   ~SocketToggle();
 
@@ -158,8 +160,8 @@ class DescribeContext {
   graph::Outside& outside();
 
   // Changes a live socket until the returned object goes; `fd` must stay open for as long.
-  std::unique_ptr<SocketToggle> toggle(int fd, int level, int option, int value) {
-    return std::make_unique<SocketToggle>(fd, level, option, value, toggle_journal());
+  std::unique_ptr<SocketToggle> toggle(int fd, int level, int option, int value, std::optional<int> undo = {}) {
+    return std::make_unique<SocketToggle>(fd, level, option, value, toggle_journal(), undo);
   }
 
   // One object of this type for the whole checkpoint.

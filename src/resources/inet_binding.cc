@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernel/socket.h"
+#include "resources/tcp_sockets.h"
 
 namespace cairn::resources {
 namespace {
@@ -18,12 +19,26 @@ std::string text_of(std::string value) {
   return value;
 }
 
+// Connections of the past (TIME_WAIT) may be in the way of a listener; the option gets its own value back afterwards.
+// Those of sockets that had not set the option are in the way even so.
+int bind_past_connections(int fd, const image::InetBinding& binding, int type) {
+  kernel::SocketAddress address = address_of(binding);
+  int result = kernel::try_bind(fd, address);
+  if (result != -EADDRINUSE || type != SOCK_STREAM) return result;
+  if (!binding.reuse_address()) {
+    kernel::set_socket_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    result = kernel::try_bind(fd, address);
+  }
+  return result == -EADDRINUSE && end_past_connections(address, {}) ? kernel::try_bind(fd, address) : result;
+}
+
+}  // namespace
+
 kernel::SocketAddress address_of(const image::InetBinding& binding) {
   return kernel::SocketAddress::inet(binding.address(), static_cast<uint16_t>(binding.port()), binding.scope());
 }
 
-// Ready to be bound.
-OwnedFd make(const image::InetBinding& binding, int type, int protocol) {
+OwnedFd make_unbound(const image::InetBinding& binding, int type, int protocol) {
   OwnedFd fd = kernel::make_socket({binding.ipv6() ? AF_INET6 : AF_INET, type, protocol});
   auto set_if = [&](bool wanted, int level, int option) {
     if (wanted) kernel::set_socket_option(fd.get(), level, option, 1);
@@ -43,16 +58,6 @@ OwnedFd make(const image::InetBinding& binding, int type, int protocol) {
   }
   return fd;
 }
-
-// Connections of the past (TIME_WAIT) may be in the way of a listener; the option gets its own value back afterwards.
-int bind_past_connections(int fd, const image::InetBinding& binding, int type) {
-  int result = kernel::try_bind(fd, address_of(binding));
-  if (result != -EADDRINUSE || type != SOCK_STREAM || binding.reuse_address()) return result;
-  kernel::set_socket_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  return kernel::try_bind(fd, address_of(binding));
-}
-
-}  // namespace
 
 image::InetBinding describe_binding(const DescriptionView& view) {
   int fd = view.fd();
@@ -75,7 +80,7 @@ image::InetBinding describe_binding(const DescriptionView& view) {
 }
 
 OwnedFd make_bound(const image::InetBinding& binding, int type, int protocol) {
-  OwnedFd fd = make(binding, type, protocol);
+  OwnedFd fd = make_unbound(binding, type, protocol);
   if (!binding.has_address()) return fd;
   int result = bind_past_connections(fd.get(), binding, type);
   if (result < 0) throw Error::system(fmt::format("bind {}", address_of(binding).text()), -result);

@@ -85,6 +85,7 @@ namespace cairn::resources {
   KIND(sysv_attachment) \
   KIND(sysv_memory) \
   KIND(task) \
+  KIND(tcp_connection) \
   KIND(terminal_end) \
   KIND(thp_disable) \
   KIND(thread_pointers) \

@@ -185,11 +185,38 @@ def _unix_stream_unsent(facts: Facts) -> Facts:
     }
 
 
+_MOMENTS_OF_TCP = (
+    "IP_MULTICAST_TTL",  # of the first segment, where the connection was accepted; streams can't set it
+    "IPV6_MULTICAST_HOPS",
+    "IPV6_MULTICAST_IF",
+    "IPV6_V6ONLY",  # set by bind to one address, and not by connect
+    "TCP_QUICKACK",  # changes with the traffic
+)
+
+
+def _tcp_connections(facts: Facts) -> Facts:
+    """What follows from how a connection came about, and from its traffic."""
+    result = dict(facts)
+    for key in [key[: -len("/socket/SO_PROTOCOL")] for key, value in facts.items() if key.endswith("/socket/SO_PROTOCOL")]:
+        of_socket = [facts.get(f"{key}/socket/{option}") for option in ("SO_PROTOCOL", "SO_ACCEPTCONN")]
+        if of_socket != ["06000000", "00000000"]:
+            continue
+        is_known = any(f"{key}/socket/line/{protocol}/3" in facts for protocol in ("tcp", "tcp6"))
+        for option in _MOMENTS_OF_TCP + (() if is_known else ("TCP_MAXSEG",)):
+            result.pop(f"{key}/socket/{option}", None)
+        for protocol in ("tcp", "tcp6"):
+            queues = f"{key}/socket/line/{protocol}/4"
+            if queues in facts and facts.get(f"{key}/unread") == "0":
+                result[queues] = facts[queues].split(":")[0]
+    return result
+
+
 # Rows that need all facts at once.
 WHOLE_ROWS: tuple[tuple[Callable[[Facts], Facts], str], ...] = (
     (_outside_parent, "the parent of the root is whoever started or restored it"),
     (_number_inodes, "numbers of pipes, sockets, memory files and nameless files are given out by the kernel"),
     (_unix_stream_unsent, "the kernel counts the memory of unread bytes, which depends on how they were cut when sent"),
+    (_tcp_connections, "the kernel decides these when a connection is made; a FIN counts as unread until it is read"),
     (_merge_mappings, "adjacent mappings with equal attributes are one or two as the kernel likes"),
 )
 

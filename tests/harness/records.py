@@ -30,6 +30,7 @@ def _drop(_: str) -> None:
 ROWS: tuple[Row, ...] = (
     Row(r"^timerfd/.*(value|remaining|rest|expir|ticks)", _drop, "an armed timer runs on"),
     Row(r"^(interval_timers|posix_timers)/.*rest(_ns)?$", _drop, "an armed timer runs on"),
+    Row(r"^tcp_connection/time_stamp$", _drop, "a clock"),
     Row(r"^cpu/rax$", _drop, "a waiting program may be caught as its call ends and is made again"),
     Row(r"^nameless_content/(accessed|changed)_", _drop, "reading a file changes when it was last read"),
 )

@@ -9,6 +9,7 @@
 #include "kernel/socket.h"
 #include "kernel/socket_option_table.h"
 #include "kernel/socket_queue.h"
+#include "kernel/tcp.h"
 #include "resources_round_trip.h"
 
 namespace cairn::resources {
@@ -420,17 +421,31 @@ TEST(Tcp, GroupOfOnePort) {
 }
 
 TEST(Tcp, ConnectionsAreRefusedByName) {
+  if (!kernel::can_repair_tcp()) GTEST_SKIP() << "needs CAP_NET_ADMIN";
   OwnedFd listener = kernel::make_socket(kTcp), client = kernel::make_socket(kTcp);
   kernel::bind(listener.get(), SocketAddress::inet(kLoopback, 0));
   kernel::listen(listener.get(), 5);
   kernel::connect(client.get(), kernel::socket_name(listener.get()));
   EXPECT_TRUE(mentions(obstacles_of({listener.get()}), "1 connections wait"));
   std::string name = kernel::socket_name(listener.get()).text();
-  EXPECT_TRUE(mentions(obstacles_of({client.get()}), "to " + name + " in state ESTABLISHED"));
+  EXPECT_TRUE(mentions(obstacles_of({client.get()}), "its connection waits at " + name + " to be accepted"));
   OwnedFd accepted = std::move(*kernel::try_accept(listener.get()));
-  listener.reset();
-  accepted.reset();
-  EXPECT_TRUE(mentions(obstacles_of({client.get()}), "CLOSE_WAIT"));
+  EXPECT_TRUE(mentions(obstacles_of({client.get()}), "to " + name + " in state ESTABLISHED; the peer is"));
+  EXPECT_TRUE(obstacles_of({client.get(), accepted.get()}).empty());
+  ASSERT_EQ(::send(client.get(), "!", 1, MSG_OOB), 1);
+  EXPECT_TRUE(mentions(obstacles_of({client.get(), accepted.get()}), "urgent byte"));
+  EXPECT_EQ(receive(accepted.get(), MSG_OOB), "!");
+  EXPECT_TRUE(mentions(obstacles_of({client.get(), accepted.get()}), "urgent byte"))
+      << "its mark is in the queue still";
+  EXPECT_EQ(receive(accepted.get()), fmt::format("errno {}", EAGAIN));
+  kernel::enter_tcp_repair(client.get());
+  EXPECT_TRUE(mentions(obstacles_of({client.get(), accepted.get()}), "has it in repair mode"));
+  kernel::leave_tcp_repair(client.get(), false);
+  ASSERT_EQ(::send(accepted.get(), "x", 1, 0), 1);
+  client.reset();
+  EXPECT_TRUE(mentions(obstacles_of({accepted.get()}), "error is pending"));
+  EXPECT_EQ(::send(accepted.get(), "x", 1, MSG_NOSIGNAL), -1) << "describing it took the error away";
+  EXPECT_EQ(errno, ECONNRESET);
 }
 
 constexpr SocketType kUdp{AF_INET, SOCK_DGRAM, IPPROTO_UDP};

@@ -12,6 +12,7 @@
 #include "kernel/socket.h"
 #include "kernel/socket_option_table.h"
 #include "kernel/socket_queue.h"
+#include "kernel/tcp.h"
 #include "resources/kind.h"
 #include "resources/sockets/socket_options.pb.h"
 
@@ -78,8 +79,10 @@ class SocketOptionsKind final : public DescriptionAttributeKind<image::SocketOpt
  private:
   static void describe_options(DescribeContext& context, int fd, image::SocketOptions& state) {
     kernel::SocketType type = kernel::socket_type(fd);
+    bool is_connection = kernel::is_tcp(type) && kernel::is_tcp_connection(fd);
     for (const TabledOption& option : kernel::socket_option_table()) {
       if (!kernel::may_have_option(option, type.family, type.protocol)) continue;
+      if (is_connection && option.use == Use::kBefore) continue;
       std::optional<std::string> value = kernel::try_socket_option(fd, option.level, option.number, option.size);
       if (!value) continue;
       if (option.use == Use::kRefused) {
