@@ -53,6 +53,7 @@ def collect(pids: list[int]) -> Facts:
     """A description is told in full where it is met first, elsewhere who that was and the descriptor's own flags."""
     facts: Facts = {}
     holders: dict[str, list[tuple[int, int, str]]] = {}
+    lines = _ProtocolLines()
     for pid in pids:
         for tid in _owners_of_tables(pid):
             prefix = f"p{pid}" if tid == pid else f"p{pid}/t{tid}"
@@ -68,7 +69,7 @@ def collect(pids: list[int]) -> Facts:
                 facts[f"{key}/same_as"] = first
                 if first == key:
                     facts[f"{key}/link"] = link
-                    facts |= _description_facts(key, pid, tid, descriptor, told)
+                    facts |= _description_facts(key, pid, tid, descriptor, told, lines)
                 else:
                     facts[f"{key}/flags"] = told.partition("flags:")[2].split()[0] if "flags:" in told else ""
     return facts
@@ -108,11 +109,11 @@ def _first_holder(
     return key
 
 
-def _description_facts(key: str, pid: int, tid: int, descriptor: int, told: str) -> Facts:
+def _description_facts(key: str, pid: int, tid: int, descriptor: int, told: str, lines: _ProtocolLines) -> Facts:
     facts = _fdinfo(f"{key}/fdinfo", told)
     if tid == pid:  # before 6.9 there are no pidfds of other threads
         with contextlib.suppress(OSError), kernel.borrowed_descriptor(pid, descriptor) as duplicate:
-            facts |= _through_duplicate(key, duplicate, pid)
+            facts |= _through_duplicate(key, duplicate, pid, lines)
     return facts
 
 
@@ -127,7 +128,7 @@ def _fdinfo(prefix: str, text: str) -> Facts:
     return {f"{prefix}/{name}": "\n".join(sorted(lines)) for name, lines in values.items()}
 
 
-def _through_duplicate(key: str, duplicate: int, pid: int) -> Facts:
+def _through_duplicate(key: str, duplicate: int, pid: int, lines: _ProtocolLines) -> Facts:
     status = os.fstat(duplicate)
     facts = {f"{key}/stat": f"mode={status.st_mode:o} uid={status.st_uid} gid={status.st_gid} nlink={status.st_nlink}"}
     facts[f"{key}/size"] = str(status.st_size)
@@ -136,7 +137,7 @@ def _through_duplicate(key: str, duplicate: int, pid: int) -> Facts:
             facts[f"{key}/{name}"] = ask(duplicate)
     if re.match(r"socket:", os.readlink(f"/proc/self/fd/{duplicate}")):
         facts |= _socket_facts(f"{key}/socket", duplicate)
-        facts |= _protocol_line(f"{key}/socket", pid, status.st_ino)
+        facts |= lines.facts(f"{key}/socket", pid, status.st_ino)
     return facts
 
 
@@ -190,11 +191,25 @@ def _option(sock: socket.socket, level: int, option: int) -> str | None:
         return None if error.errno in absent else errno.errorcode.get(error.errno or 0, "?")
 
 
-def _protocol_line(prefix: str, pid: int, inode: int) -> Facts:
-    """The socket's line of /proc/net, where state, flags and queue lengths stand."""
-    for protocol, column in (("unix", 6), ("tcp", 9), ("tcp6", 9), ("udp", 9), ("udp6", 9), ("packet", 8), ("netlink", 9)):
-        for line in (processes.read_text(f"/proc/{pid}/net/{protocol}") or "").splitlines()[1:]:
-            words = line.split()
-            if len(words) > column and words[column] == str(inode):
-                return {f"{prefix}/line/{protocol}/{n}": word for n, word in enumerate(words)}
-    return {}
+class _ProtocolLines:
+    """The sockets' lines of /proc/net, where state, flags and queue lengths stand; read once for each process."""
+
+    _COLUMNS = (("unix", 6), ("tcp", 9), ("tcp6", 9), ("udp", 9), ("udp6", 9), ("packet", 8), ("netlink", 9))
+
+    def __init__(self) -> None:
+        self._by_pid: dict[int, dict[str, tuple[str, list[str]]]] = {}
+
+    def facts(self, prefix: str, pid: int, inode: int) -> Facts:
+        if pid not in self._by_pid:
+            self._by_pid[pid] = self._read(pid)
+        protocol, words = self._by_pid[pid].get(str(inode), ("", []))
+        return {f"{prefix}/line/{protocol}/{n}": word for n, word in enumerate(words)}
+
+    def _read(self, pid: int) -> dict[str, tuple[str, list[str]]]:
+        found: dict[str, tuple[str, list[str]]] = {}
+        for protocol, column in self._COLUMNS:
+            for line in (processes.read_text(f"/proc/{pid}/net/{protocol}") or "").splitlines()[1:]:
+                words = line.split()
+                if len(words) > column:
+                    found.setdefault(words[column], (protocol, words))
+        return found
