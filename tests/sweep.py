@@ -34,6 +34,7 @@ PLAYS: dict[str, dict[str, int]] = {
     "tree_shared_tables": dict(zip(_KEPT, (83, 89, 37, 73, 79))),
     "thread_signal_masks": dict(zip(_KEPT, (61, 67, 41, 53, 59))),
     "unix_passed_descriptor": dict(zip(_KEPT, (59, 61, 43, 47, 53))),
+    "tcp_half_closed": dict(zip(_KEPT, (53, 61, 43, 67, 71))),
     "memory_common_pages": dict(zip(_KEPT, (71, 73, 47, 59, 61))),
     "process_acts": {"acts": 23},
 }

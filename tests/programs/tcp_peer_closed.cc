@@ -1,5 +1,5 @@
 // tcp(7): the other end has been closed, so that it has no socket any more, before (CLOSE_WAIT) or after this one said
-// that it is done (CLOSE); something is left to read.
+// that it is done (CLOSE); something is left to read. And one that was reset, of which the program has been told.
 // modes: not user (it takes CAP_NET_ADMIN, TCP_REPAIR)
 #include "tcp.h"
 
@@ -16,6 +16,14 @@ int main() {
   wait_for_state(ended.client, TCP_CLOSE_WAIT);
   must(shutdown(ended.client, SHUT_WR), "shutdown");
   wait_for_state(ended.client, TCP_CLOSE);
+
+  const Connection broken = connected();
+  send_text(broken.client, "never read");
+  wait_for_delivery(broken.client);
+  close(broken.server);
+  wait_for_state(broken.client, TCP_CLOSE);
+  char byte;
+  check(recv(broken.client, &byte, 1, 0) == -1 && errno == ECONNRESET, "it was not reset");
   ready_and_wait();
   check_equal(tcp_state(left.client), TCP_CLOSE_WAIT, "state");
   check_text(left.client, "left behind");
@@ -29,6 +37,9 @@ int main() {
   Address address;
   check(getpeername(ended.client, address.get(), &address.size) == -1 && errno == ENOTCONN, "it has a peer");
   check(send(ended.client, "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE, "it sends again");
+  check_equal(tcp_state(broken.client), TCP_CLOSE, "state of the broken one");
+  check_end(broken.client);
+  check(send(broken.client, "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE, "the broken one sends");
   // Nobody is there to take it: the answer is a reset.
   send_text(left.client, "x");
   for (const int64_t end = now() + 50 * kSecond; tcp_state(left.client) != TCP_CLOSE; sleep_ms(1))

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <map>
 #include <set>
 #include <thread>
@@ -134,7 +135,10 @@ void complete(const End& end, uint32_t send_window) {
 void send_unsent(const End& end) {
   if (end.state->unsent().empty()) return;
   kernel::RoomySendBuffer room(end.fd);
+  int most = kernel::socket_option(end.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT);
+  kernel::set_socket_option(end.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, INT_MAX);
   kernel::send_message(end.fd, {.data = end.state->unsent()});
+  kernel::set_socket_option(end.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, most);
 }
 
 // The end that was the first to say that it has nothing more to send comes first. Where only one FIN could be
