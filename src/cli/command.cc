@@ -35,9 +35,11 @@ void add_timeout(CLI::App& app, std::optional<double>& seconds, const std::strin
 }
 
 void add_external(CLI::App& app, std::vector<std::string>& names) {
-  app.add_option("--external", names,
-                 "A descriptor, as its link in /proc/PID/fd, whose other end is outside: a restore puts what "
-                 "--inherit gives there. May be repeated")
+  app.add_option(
+         "--external", names,
+         "A descriptor, as its link in /proc/PID/fd, whose other end is outside: a restore puts what "
+         "--inherit gives there. Or what becomes of other TCP connections to the outside: refuse (the default), "
+         "wait (until there are none), close (the restored program finds them reset). May be repeated")
       ->type_name("NAME")
       ->allow_extra_args(false);
 }

@@ -28,7 +28,7 @@ struct CheckpointOptions {
   image::Compression compression;
   std::chrono::milliseconds timeout{10'000};  // for holding the tree, and for obstacles that may go away by themselves
   std::optional<std::chrono::milliseconds> most_pause;  // longer, and the checkpoint is given up
-  std::set<std::string> external;                       // links of descriptors that are ends outside the tree
+  std::set<std::string> external;                       // links of ends outside the tree; a rule for peers
   ProgressCallback progress;                            // may be empty
 };
 

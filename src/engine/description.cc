@@ -10,6 +10,7 @@
 #include "graph/tree.pb.h"
 #include "kernel/calls.h"
 #include "resources/files/external.pb.h"
+#include "resources/outside_peers.h"
 #include "resources/unsupported_object.h"
 
 namespace cairn::engine {
@@ -48,7 +49,19 @@ int kcmp_type(Level level) {
 
 }  // namespace
 
+// Among the names of descriptors stands what is to become of peers outside.
+void Description::choose_rule_for_peers() {
+  int chosen = 0;
+  for (const auto& [name, rule] : resources::OutsidePeers::kNames) {
+    if (external_.erase(std::string(name)) == 0) continue;
+    once<resources::OutsidePeers>().rule = rule;
+    ++chosen;
+  }
+  if (chosen > 1) throw Error("--external names more than one rule for peers outside the tree", Failure::kUsage);
+}
+
 void Description::describe() {
+  choose_rule_for_peers();
   for (const tracee::HoldProblem& problem : hold_.problems()) {
     obstacles_.push_back({name_of(problem), problem.reason, problem.remedy, "held tasks", problem.passes});
     unheld_.insert(problem.thread);

@@ -18,7 +18,8 @@ namespace cairn::engine {
 
 class Description final : public resources::DescribeContext {
  public:
-  // `external`: names of descriptors (their links) that stand for ends outside the tree.
+  // `external`: names of descriptors (their links) that stand for ends outside the tree, and the name of a rule for
+  // peers outside (resources/outside_peers.h).
   Description(tracee::Hold& hold, Guard& guard, std::set<std::string> external = {})
       : hold_(hold), guard_(guard), external_(std::move(external)) {}
 
@@ -72,6 +73,7 @@ class Description final : public resources::DescribeContext {
     std::optional<pid_t> id;
   };
 
+  void choose_rule_for_peers();
   void number_records();
   void describe_skeleton(tracee::HeldProcess& process);
   void check_thread(const image::Task& state, const image::Task& leader, const tracee::Task& task);

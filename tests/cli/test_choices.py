@@ -10,6 +10,8 @@ import os
 import re
 import select
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -88,6 +90,76 @@ time.sleep(1000)
         self.wait_for(lambda: "State:\tD" in (parent / "status").read_text(), "it isn't in vfork")
         done = cairn("checkpoint", "--timeout", "50", "--output", self.image, str(root.pid))
         self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class OutsidePeers(Choices):
+    """A connection of the tree to this very process."""
+
+    PROGRAM = """
+import os, socket, sys
+peer = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+open("ready", "w")
+open("go").read()
+told = ""
+try:
+    while data := peer.recv(100):
+        told += data.decode()
+    told += " end"
+except ConnectionResetError:
+    told += " reset"
+open("told.new", "w").write(told)
+os.rename("told.new", "told")
+"""
+
+    def connect(self) -> tuple[subprocess.Popen, socket.socket]:
+        os.mkfifo(self.directory / "go")
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        host, port = listener.getsockname()
+        root = self.start(sys.executable, "-c", self.PROGRAM, host, str(port), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        peer, _ = listener.accept()
+        self.addCleanup(peer.close)
+        self.wait_for((self.directory / "ready").exists, "it is not connected")
+        peer.sendall(b"arrived")
+        self.wait_for(lambda: unacknowledged(peer) == 0, "it was not delivered")
+        return root, peer
+
+    def told(self) -> str:
+        with open(self.directory / "go", "w"):
+            pass
+        self.wait_for((self.directory / "told").exists, "it says nothing")
+        return (self.directory / "told").read_text()
+
+    def test_refused_unless_something_is_chosen(self) -> None:
+        root, peer = self.connect()
+        for choice in ((), ("--external", "refuse")):
+            refused = cairn("check", *choice, str(root.pid))
+            self.assertEqual(refused.returncode, 3)
+            self.assertIn(f"the peer is process {os.getpid()}", refused.stdout)
+            self.assertIn("--external close", refused.stdout)
+        self.assertEqual(cairn("check", "--external", "close", "--external", "wait", str(root.pid)).returncode, 2)
+        peer.close()
+        self.assertEqual(self.told(), "arrived end")
+
+    def test_closed_for_the_restored_program(self) -> None:
+        root, _ = self.connect()
+        done = cairn("checkpoint", "--external", "close", "--then", "kill", "--output", self.image, str(root.pid))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        root.wait()
+        restored = self.restore()
+        self.assertEqual(restored.returncode, 0, restored.stderr)
+        self.assertEqual(self.told(), "arrived reset")
+
+    def test_waited_for(self) -> None:
+        root, _ = self.connect()
+        impatient = cairn("checkpoint", "--external", "wait", "--timeout", "1", "--output", self.image, str(root.pid))
+        self.assertEqual(impatient.returncode, 3)
+        self.assertIn("the peer is process", impatient.stderr)
+        self.assertEqual(root.poll(), None)
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 class ExternalEnds(Choices):

@@ -10,7 +10,8 @@
 //
 // Not kept: congestion window, round trip times, the port's being the kernel's choice; that a byte not received yet is
 // urgent, which shows nowhere. TIME_WAIT has no socket: what the past keeps of a connection ends when it is made again.
-// Refused: a peer outside the tree, anything without CAP_NET_ADMIN, a socket in repair mode, connected to itself, with
+// A peer outside the tree is refused, waited for or given up, as the user chooses (outside_peers.h).
+// Refused: anything without CAP_NET_ADMIN, a socket in repair mode, connected to itself, with
 // keys for signed segments. Awaited: urgent bytes, errors not seen yet, ends that are just being closed or connected.
 #include "resources/sockets/tcp_connection.h"
 

@@ -8,6 +8,7 @@
 
 #include "kernel/tcp.h"
 #include "resources/inet_binding.h"
+#include "resources/outside_peers.h"
 #include "resources/sockets/tcp_connection.h"
 #include "resources/tcp_sockets.h"
 
@@ -178,9 +179,28 @@ class Linking {
     if (other == info) return context_.obstacle("it is a tcp socket that is connected to itself", kClose, kRule);
     auto place = other == nullptr ? connections_.members.end() : connections_.members.find(other->inode);
     if (place != connections_.members.end()) return link_pair(member, *info, place->second, *other);
-    if (other != nullptr && other->inode != 0) return refuse_outsider(*info, other);
-    if (is_of_this_host(*info)) return link_closed(member, *info, other);
-    refuse_outsider(*info, nullptr);
+    bool is_held = other != nullptr && other->inode != 0;
+    if (!is_held && is_of_this_host(*info)) return link_closed(member, *info, other);
+    link_outside(member, *info, is_held ? other : nullptr);
+  }
+
+  void link_outside(Member& member, const InetSocketInfo& info, const InetSocketInfo* other) {
+    using Rule = OutsidePeers::Rule;
+    Rule rule = context_.once<OutsidePeers>().rule;
+    if (rule == Rule::kRefuse) {
+      return context_.obstacle(text_of_outsider(info, other),
+                               "close the connection before the checkpoint, or choose what becomes of it: --external "
+                               "close (the restored program finds it reset) or wait",
+                               kRule);
+    }
+    if (rule == Rule::kWait) return context_.passing_obstacle(text_of_outsider(info, other), kAgain, kRule);
+    TcpConnection& state = state_of(member);
+    state.set_state(TcpConnection::CLOSE);
+    state.set_reset(true);
+    state.clear_peer_address();
+    state.clear_peer_port();
+    state.clear_peer_scope();
+    link_ended(member, state);
   }
 
   void set_peer(const Member& member, const InetSocketInfo& info, TcpConnection& state) {
@@ -247,15 +267,14 @@ class Linking {
   }
   void refuse_motion() { context_.passing_obstacle("segments of its connection are on their way", kAgain, kRule); }
 
-  void refuse_outsider(const InetSocketInfo& info, const InetSocketInfo* other) {
+  std::string text_of_outsider(const InetSocketInfo& info, const InetSocketInfo* other) {
     std::string whose = "; the peer is not on this host";
     if (other != nullptr) {
       auto holder = context_.outside().holder_of(fmt::format("socket:[{}]", other->inode));
       whose = holder ? fmt::format("; the peer is {}", holder->text()) : "; the peer is on this host";
     }
-    context_.obstacle(fmt::format("it is a tcp connection from {} to {} in state {}{}", info.local.text(),
-                                  info.remote.text(), kernel::tcp_state_name(info.state), whose),
-                      kClose, kRule);
+    return fmt::format("it is a tcp connection from {} to {} in state {}{}", info.local.text(), info.remote.text(),
+                       kernel::tcp_state_name(info.state), whose);
   }
 
   // A socket can be bound to the addresses of this host only.

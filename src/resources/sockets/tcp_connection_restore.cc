@@ -189,11 +189,22 @@ void wait_for_state(int fd, int state) {
   }
 }
 
+// To close without waiting for anything is to reset.
+void reset(const End& end, OwnedFd stand_in) {
+  linger at_once{.l_onoff = 1, .l_linger = 0};
+  int result = kernel::try_set_socket_option(stand_in.get(), SOL_SOCKET, SO_LINGER,
+                                             {reinterpret_cast<const char*>(&at_once), sizeof(at_once)});
+  if (result < 0) throw Error::system("set SO_LINGER", -result);
+  stand_in.reset();
+  wait_for_state(end.fd, TCP_CLOSE);
+}
+
 // The stand-in says that it is done and goes in silence; of an ended connection this end said so too.
 void revive_widowed(const End& end, OwnedFd stand_in) {
   complete(end, kStandInWindow);
   kernel::leave_tcp_repair(stand_in.get(), false);
   kernel::leave_tcp_repair(end.fd, end.state->binding().reuse_address());
+  if (end.state->reset()) return reset(end, std::move(stand_in));
   kernel::shutdown(stand_in.get(), SHUT_WR);
   wait_for_state(stand_in.get(), TCP_FIN_WAIT2);
   if (end.state->state() == TcpConnection::CLOSE) {
