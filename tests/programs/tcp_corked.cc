@@ -4,7 +4,12 @@
 // varies: */unread (the same)
 // varies: */unsent (the same)
 // varies: */TCP_WINDOW_CLAMP (the kernel fits it to that)
+// varies: */SO_RCVBUF (the same)
+// varies: */SO_SNDBUF (the same)
+// varies: */TCP_MAXSEG (it follows the largest window)
 // varies: tcp_connection#*/receive_* (the same)
+// varies: tcp_connection#*/largest_window (the same)
+// varies: socket_options#*/options/*/value (sizes of buffers among them)
 #include "tcp.h"
 
 int main() {

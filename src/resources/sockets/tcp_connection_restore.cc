@@ -231,6 +231,8 @@ void set_out(const TcpConnection& state, int fd) {
 OwnedFd create_tcp_connection(RestoreContext& context, const TcpConnection& state) {
   if (state.state() == TcpConnection::SYN_SENT) return make_bound(state.binding(), SOCK_STREAM, IPPROTO_TCP);
   const TcpConnection* peer = peer_of(context.records(), state);
+  if (peer != nullptr && peer_of(context.records(), *peer) != &state)
+    throw Error("a tcp connection whose other end is connected elsewhere", Failure::kDamagedImage);
   OwnedFd fd = bind_in_repair(state.binding(), sequences_of(state, peer));
   SocketAddress there;
   if (peer == nullptr) {
