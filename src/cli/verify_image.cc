@@ -1,4 +1,6 @@
 // cairn verify-image IMAGE
+#include <fmt/format.h>
+
 #include <memory>
 
 #include "cli/cancelable.h"
@@ -18,7 +20,7 @@ constexpr const char* kExamples = R"(Examples:
 Exit status: 0 it is whole, 1 failed, 2 wrong usage, 5 it is damaged, incomplete or of an unknown version.)";
 
 int run(const std::string& image, const Common& common) {
-  Cancelable cancelable({});
+  Cancelable cancelable;
   ProgressLine progress(fmt::format("verification of {}", image), common);
   engine::Verified verified = engine::verify_image(image, progress.callback());
   if (common.json()) {

@@ -86,6 +86,7 @@ void check_frame(const Frame& frame, uint64_t end_of_last, uint64_t page_bytes) 
   if (frame.length > kFrameSize) refuse("is too long");
   if (frame.offset % kPageSize != 0 || frame.length % kPageSize != 0) refuse("is not made of whole pages");
   if (frame.offset < end_of_last) refuse("overlaps the one before it");
+  if (frame.offset > UINT64_MAX - frame.length) refuse("ends behind the end of all pages");
   if (frame.stored_length == 0 || frame.stored_length > frame.length) refuse("is stored in no bytes, or in too many");
   if (frame.stored_offset > page_bytes || frame.stored_length > page_bytes - frame.stored_offset)
     refuse("ends behind the end of pages-0");
@@ -170,7 +171,6 @@ std::vector<Frame> parse_index(std::string_view bytes, uint64_t page_bytes) {
                 .digest = index.digest(i),
                 .stored_offset = stored_apart ? index.stored_offset(i) : index.offset(i),
                 .stored_length = stored_apart ? index.stored_length(i) : index.length(i)};
-    if (frame.offset > UINT64_MAX - kFrameSize) damaged(kIndexFile, "has an offset beyond all bounds");
     check_frame(frame, end, page_bytes);
     end = frame.offset + frame.length;
     frames.push_back(frame);

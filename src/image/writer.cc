@@ -168,7 +168,7 @@ void Writer::commit() {
 }
 
 uint64_t Writer::bytes() const {
-  uint64_t bytes = state_->records->size() + state_->pages->bytes();
+  uint64_t bytes = state_->records->size() + state_->pages->stored_bytes();
   for (const auto& file : state_->other_files) bytes += file->size();
   return bytes;
 }
