@@ -6,6 +6,8 @@
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -148,10 +150,7 @@ class Images(unittest.TestCase):
             cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         ) as job:  # fmt: skip
             try:
-                deadline = time.monotonic() + 60
-                while not (directory / "ready").exists():
-                    self.assertLess(time.monotonic(), deadline)
-                    time.sleep(0.01)
+                self.wait_for(directory / "ready")
                 short = cairn("checkpoint", "--no-live", "--max-pause", "2ms", "--output", self.image, str(job.pid))
                 self.assertEqual(short.returncode, 1, short.stderr)
                 self.assertIn("--max-pause", short.stderr)
@@ -161,6 +160,53 @@ class Images(unittest.TestCase):
                 self.assertEqual(long.returncode, 0, long.stderr)
             finally:
                 job.kill()
+
+    PIPE = """
+import os, time
+reader, writer = os.pipe()
+if os.fork() == 0:
+    os.close(writer)
+    os.read(reader, 1)
+    open("ended", "w")
+    time.sleep(100)
+os.close(reader)
+open("ready", "w")
+while not os.path.exists("close"):
+    time.sleep(0.01)
+os.close(writer)
+time.sleep(100)
+"""
+
+    def test_a_tree_that_goes_on_has_its_descriptors_to_itself(self) -> None:
+        """While its memory is being written the end of a pipe that it closes is an end for its reader."""
+        directory = Path(self.image).parent
+        job = subprocess.Popen(
+            [sys.executable, "-c", self.PIPE],
+            cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        self.addCleanup(job.wait)
+        self.addCleanup(os.killpg, job.pid, signal.SIGKILL)
+        self.wait_for(directory / "ready")
+        command = [CAIRN, "checkpoint", "--live", "--output", self.image, str(job.pid)]
+        listed = subprocess.run(command, env={**os.environ, "CAIRN_FAULT": "list"}, capture_output=True, text=True, check=True)
+        calls = re.findall(r"kernel call \d+ \((.*)\)", listed.stderr)
+        shutil.rmtree(self.image)
+        stop = {**os.environ, "CAIRN_FAULT": f"{calls.index('fsync') - 3}:stop"}
+        stopped = subprocess.Popen(command, env=stop, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            os.waitpid(stopped.pid, os.WUNTRACED)
+            (directory / "close").touch()
+            self.wait_for(directory / "ended")
+        finally:
+            stopped.send_signal(signal.SIGCONT)
+            self.assertEqual(stopped.wait(60), 0)
+
+    def wait_for(self, file: Path) -> None:
+        deadline = time.monotonic() + 60
+        while not file.exists():
+            self.assertLess(time.monotonic(), deadline, file.name)
+            time.sleep(0.01)
 
     def test_live_is_by_snapshots(self) -> None:
         self.assertEqual(self.checkpoint("--live")["snapshots"], 1)
