@@ -9,6 +9,9 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
+#include <chrono>
+#include <thread>
+
 #include "kernel/pipe_ring.h"
 #include "resources_round_trip.h"
 
@@ -187,11 +190,23 @@ class Outsider {
     ::close(ends[0]);
     ::close(ends[1]);
     ::waitpid(between, nullptr, 0);
+    wait_for_exec();
   }
   ~Outsider() { ::kill(pid_, SIGKILL); }
   std::string name() const { return fmt::format("process {} (", pid_); }
 
  private:
+  // Until then it runs our own program.
+  void wait_for_exec() const {
+    auto proc = kernel::ProcDir::open(HostPid{pid_});
+    ASSERT_TRUE(proc);
+    auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (proc->try_read("comm") != "sleep\n") {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
   pid_t pid_ = 0;
 };
 
