@@ -24,8 +24,7 @@ Cancelable::Cancelable(std::optional<std::chrono::milliseconds> limit) {
   action.sa_handler = on_signal;
   for (size_t n = 0; n < kSignals.size(); ++n) {
     ::sigaction(kSignals[n], nullptr, &before_[n]);
-    bool is_ours = kSignals[n] == SIGALRM || kSignals[n] == SIGVTALRM;
-    if (before_[n].sa_handler != SIG_IGN || is_ours) ::sigaction(kSignals[n], &action, nullptr);
+    if (before_[n].sa_handler != SIG_IGN || is_of_timer(kSignals[n])) ::sigaction(kSignals[n], &action, nullptr);
   }
   if (limit) set_alarm(*limit);
 }

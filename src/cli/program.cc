@@ -10,10 +10,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/cancelable.h"
 #include "cli/command.h"
 #include "cli/job_end.h"
 #include "cli/report.h"
-#include "engine/pause_limit.h"
 #include "kernel/cancel.h"
 
 namespace cairn::cli {
@@ -114,9 +114,7 @@ int run_program(int argc, char** argv) {
     code = understand_and_run(argc, argv, common);
   } catch (const std::exception& failure) {
     code = report(failure, common);
-    // The end of a time that was given is a failure like any other.
-    int signal = kernel::canceled_by();
-    if (signal != 0 && signal != SIGALRM && signal != engine::kPauseSignal) die_of(signal);
+    if (int signal = kernel::canceled_by(); signal != 0 && !is_of_timer(signal)) die_of(signal);
   }
   return code != 0 && restores_in_foreground(arguments) ? kForegroundFailure + code : code;
 }

@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "engine/image_births.h"
 #include "engine/restoration.h"
 #include "kernel/cancel.h"
 
@@ -86,12 +87,7 @@ struct Restore::State {
     image.emplace(image::Reader::open(options.image));
     records = graph::parse_records(image->records(), resources::make_state);
     tree.emplace(records);
-    births = graph::plan_births(*tree);
-    if (!births.obstacles().empty()) {
-      const graph::Obstacle& first = births.obstacles().front();
-      throw Error(fmt::format("the process tree can't be made: {}: {}", first.object, first.reason),
-                  Failure::kDamagedImage);
-    }
+    births = births_of_image(*tree);
     plan.emplace(records, *tree, births, resources::facts_of);
   }
 

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "engine/image_births.h"
 #include "graph/plan.h"
 #include "image/reader.h"
 #include "kernel/cancel.h"
@@ -28,12 +29,7 @@ Verified verify_image(const std::string& path, const ProgressCallback& progress)
   image::Reader image = image::Reader::open(path);
   graph::RecordSet records = graph::parse_records(image.records(), resources::make_state);
   graph::Tree tree(records);
-  graph::Births births = graph::plan_births(tree);
-  if (!births.obstacles().empty()) {
-    throw Error(fmt::format("the process tree can't be made: {}", births.obstacles().front().reason),
-                Failure::kDamagedImage);
-  }
-  graph::Plan(records, tree, births, resources::facts_of);
+  graph::Plan(records, tree, births_of_image(tree), resources::facts_of);
   verify_frames(image, progress);
   return {records.all().size(), image.frames().size(), image.bytes()};
 }

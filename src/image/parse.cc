@@ -17,8 +17,6 @@
 namespace cairn::image {
 namespace {
 
-// What an image may need of its reader and this one has. An entry is added with the code that understands it.
-
 std::string_view skip_magic(std::string_view file, std::string_view bytes, std::string_view magic) {
   if (!bytes.starts_with(magic)) damaged(file, fmt::format("does not begin with {}", magic));
   return bytes.substr(magic.size());

@@ -9,11 +9,14 @@
 namespace cairn::kernel {
 namespace {
 
+// In a list with commas between the names.
+bool has_name(std::string_view list, std::string_view name) {
+  return fmt::format(",{},", list).find(fmt::format(",{},", name)) != std::string::npos;
+}
+
 bool is_mount_of(const MountEntry& mount, const std::string& hierarchy) {
   if (hierarchy.empty()) return mount.file_system == "cgroup2";
-  if (mount.file_system != "cgroup") return false;
-  std::string options = "," + mount.super_options + ",", wanted = "," + hierarchy + ",";
-  return options.find(wanted) != std::string::npos;
+  return mount.file_system == "cgroup" && has_name(mount.super_options, hierarchy);
 }
 
 // A file that holds one number; empty when it isn't there or says "max".
@@ -34,8 +37,7 @@ struct MemoryFiles {
 
 std::optional<MemoryFiles> memory_files(const CgroupPlace& place) {
   if (place.hierarchy.empty()) return MemoryFiles{"memory.max", "memory.high", "memory.current"};
-  std::string names = "," + place.hierarchy + ",";
-  if (names.find(",memory,") == std::string::npos) return {};
+  if (!has_name(place.hierarchy, "memory")) return {};
   return MemoryFiles{"memory.limit_in_bytes", "memory.limit_in_bytes", "memory.usage_in_bytes"};
 }
 

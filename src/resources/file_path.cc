@@ -56,10 +56,9 @@ image::FilePath record(const std::string& path, const struct stat& stat) {
   return state;
 }
 
-constexpr long kMessageQueues = 0x19800202;  // MQUEUE_MAGIC of ipc/mqueue.c
-constexpr long kSecretMemory = 0x5345434d;   // SECRETMEM_MAGIC, memfd_secret(2)
-constexpr std::array kForeign = {long{TRACEFS_MAGIC},  long{DEBUGFS_MAGIC},  long{BPF_FS_MAGIC}, long{NSFS_MAGIC},
-                                 long{PSTOREFS_MAGIC}, long{EFIVARFS_MAGIC}, kMessageQueues,     kSecretMemory};
+constexpr long kSecretMemory = 0x5345434d;  // SECRETMEM_MAGIC, memfd_secret(2)
+constexpr std::array kForeign = {long{TRACEFS_MAGIC},  long{DEBUGFS_MAGIC},  long{BPF_FS_MAGIC},      long{NSFS_MAGIC},
+                                 long{PSTOREFS_MAGIC}, long{EFIVARFS_MAGIC}, kMessageQueueFileSystem, kSecretMemory};
 
 constexpr std::string_view kDeleted = " (deleted)";
 

@@ -18,6 +18,8 @@ std::optional<image::FilePath> describe_path(DescribeContext& context, const Des
 // so that links in /proc look as before.
 OwnedFd open_path(const RestoreContext& context, const image::FilePath& path, int flags);
 
+inline constexpr long kMessageQueueFileSystem = 0x19800202;  // MQUEUE_MAGIC of ipc/mqueue.c
+
 // Whether the regular files of a file system (its magic number) are no more than that. Elsewhere they are something
 // else behind a descriptor, for other kinds to recognise: opening one again is another object, or has effects.
 bool has_ordinary_files(long file_system);

@@ -143,8 +143,7 @@ Pending Batch::add(long number, std::vector<Arg> args, uint32_t flags) {
 }
 
 // The child shares the memory, so that this is copied once and not twice; and the descriptor table until it has one of
-// its own, so that nothing is closed or kept open by it. The wait names a child: with a failed clone's negative number
-// waitid(2) does nothing.
+// its own, so that nothing is closed or kept open by it. A clone that fails ends the batch: nothing is waited for then.
 void Batch::fork_away(OnBirth on_birth) {
   on_birth_ = std::move(on_birth);
   Pending child = add(SYS_clone, {Arg(CLONE_VM | CLONE_FILES), Arg(0), Arg(0), Arg(0), Arg(0)}, kForksAway);
@@ -261,14 +260,9 @@ bool Batch::is_end(int status) {
     tell_birth(status);
     return false;
   }
-  auto ip = ptrace::peek_register(task_.thread(), offsetof(user_regs_struct, rip));
-  if (!ip) task_.fail_as_dead();
-  if (signal == (SIGTRAP | ptrace::kSyscallStop)) {
-    return *ip == space_.code().value + stepped_end_offset() &&
-           ptrace::event_message(task_.thread()) == ptrace::kAtExit;
-  }
-  if (signal == task_.batch_signal_ && *ip == space_.code().value + signalled_end_offset()) return true;
-  judge_signal(signal);
+  bool is_step = signal == (SIGTRAP | ptrace::kSyscallStop);
+  if ((is_step || signal == task_.batch_signal_) && stands_at_end()) return true;
+  if (!is_step) judge_signal(signal);
   return false;
 }
 

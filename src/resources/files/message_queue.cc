@@ -19,6 +19,7 @@
 
 #include "base/scope_guard.h"
 #include "kernel/storage.h"
+#include "resources/file_path.h"
 #include "resources/files/message_queue.pb.h"
 #include "resources/kind.h"
 #include "resources/own_rights.h"
@@ -26,7 +27,6 @@
 namespace cairn::resources {
 namespace {
 
-constexpr long kFileSystem = 0x19800202;  // MQUEUE_MAGIC of ipc/mqueue.c
 constexpr std::string_view kDeleted = " (deleted)";
 constexpr const char* kRule = "message queues";
 constexpr mode_t kPermissions = 07777;
@@ -251,7 +251,7 @@ class MessageQueueEndKind final : public TypedKind<image::MessageQueueEnd>, publ
 
   // Through a mount of the file system there is more than one slash.
   bool recognises(const DescriptionView& view) const override {
-    return view.is(S_IFREG) && (view.flags() & O_PATH) == 0 && view.file_system() == kFileSystem &&
+    return view.is(S_IFREG) && (view.flags() & O_PATH) == 0 && view.file_system() == kMessageQueueFileSystem &&
            view.link().rfind('/') == 0;
   }
 
